@@ -1,0 +1,1 @@
+"""Complete chains that run."""

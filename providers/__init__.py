@@ -1,0 +1,1 @@
+"""How each provider speaks: the contract, dialects, the catalogue and the transport."""

@@ -1,0 +1,102 @@
+"""The seam between a normalized call and a wire format: values in, values out, no socket and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, SecretStr
+
+from turnout.config.settings import OnUnsupported, Timeouts
+
+from .catalogue import Preset
+from .chat import ChatChunk, ChatCompletion, ChatResponse
+from .errors import ProviderError
+
+Action = Literal["emulated", "clamped", "dropped", "renamed"]
+
+
+class Adaptation(BaseModel, frozen=True):
+    """One change made to a request or a response so that it fits a target."""
+
+    field: str
+    """Path of the field in the contract's words, such as `messages[2].reasoning`."""
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider's model with everything needed to speak to it."""
+
+    provider: str
+    """The configured name."""
+    model: str
+    """The provider's own name of the model."""
+    preset: Preset
+    """The catalogue row, the provider's overrides applied."""
+    base_url: str
+    """No trailing slash; braces already filled in."""
+    api_key: SecretStr | None = None
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Request fields for this target only; the router applies them before encoding."""
+    timeouts: Timeouts = Timeouts()
+    on_unsupported: OnUnsupported = "refuse"
+    max_response_bytes: int = 64 * 1024 * 1024
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request, ready to be carried. Header values never show in its repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    adaptations: tuple[Adaptation, ...] = ()
+    stream: bool = False
+    """Whether the answer is asked for as a stream, which it may be although the caller wants it whole."""
+
+
+class Decoder(Protocol):
+    """Turns the bytes of one streamed answer into chunks, however they are cut."""
+
+    def feed(self, data: bytes) -> Iterator[ChatChunk]:
+        """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
+        ...
+
+    def close(self) -> Iterator[ChatChunk]:
+        """Yield what is left at the end of the bytes; raise StreamInterruptedError if no terminal event came."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format."""
+
+    name: str
+
+    def encode(self, request: ChatCompletion, target: Target) -> WireRequest:
+        """The HTTP request for a chat completion; UnsupportedError where the wire cannot say it."""
+        ...
+
+    def decode(self, body: bytes, request: ChatCompletion, target: Target) -> ChatResponse:
+        """A whole answer; ProviderError for an error inside it, MalformedResponseError for anything else."""
+        ...
+
+    def decoder(self, request: ChatCompletion, target: Target) -> Decoder:
+        """A fresh decoder for one streamed answer."""
+        ...
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes, target: Target) -> ProviderError:
+        """The typed error of an answer whose status is not 2xx; header names are lower case."""
+        ...
+
+    def models_request(self, target: Target) -> WireRequest:
+        """The HTTP request that lists the provider's models."""
+        ...

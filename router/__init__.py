@@ -1,0 +1,1 @@
+"""turnout: routes chat completions across LLM providers."""

@@ -1,0 +1,1 @@
+"""What each attempt took and cost."""
