@@ -1,0 +1,51 @@
+# Every target sets up what it needs in .venv; PYTHON names the interpreter to build it with.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := router providers config tests
+
+.PHONY: demo test check cov clean
+
+demo: $(VENV)/.installed
+	@echo "==> a chain of three targets against the simulator: no key, no network"
+	@$(BIN)/turnout demo
+
+test: $(VENV)/.dev
+	@echo "==> the whole test suite, on asyncio and trio"
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	@echo "==> ruff"
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@echo "==> mypy --strict (against a strict editable install, which type checkers can follow)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . --config-settings editable_mode=strict
+	@$(BIN)/mypy
+	@echo "==> imports point one way"
+	@$(BIN)/lint-imports
+
+cov: $(VENV)/.dev
+	@echo "==> the test suite with line and branch coverage, at least 95 %"
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report --fail-under=95
+
+clean:
+	rm -rf $(VENV) build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@echo "==> making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "turnout needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "==> installing turnout with its command line"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "==> installing turnout with everything its tests need (a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli,testing]' --group dev
+	@touch $@ $(VENV)/.installed
