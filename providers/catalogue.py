@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 ThinkingStyle = Literal[
     "none",  # no control on the wire
@@ -21,6 +22,19 @@ ThinkingStyle = Literal[
 ReasoningField = Literal["reasoning_content", "reasoning", "reasoning_details", "thinking_parts", "none"]
 
 
+def _flat(value: object) -> object:
+    """Lists inside a list are joined into it, so that rows can share YAML anchors."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    flat: list[object] = []
+    for item in value:
+        flat.extend(item if isinstance(item, list) else [item])
+    return tuple(flat)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_flat)]
+
+
 class Strict(BaseModel):
     """A frozen part of a row; an unknown key is an error."""
 
@@ -31,15 +45,19 @@ class Thinking(Strict):
     """How one host, or one family of its models, is told to think."""
 
     style: ThinkingStyle = "none"
-    efforts: tuple[str, ...] = ()
-    """Effort words the wire takes, weakest first; empty: no effort control."""
+    efforts: Names = ()
+    """Effort words the wire takes besides off, weakest first; empty: no effort control."""
+    effort_field: str = "reasoning_effort"
+    """Dotted path of the field that carries the effort."""
     aliases: Mapping[str, str] = {}
     """Canonical effort -> this wire's word, where the nearest by rank would be wrong."""
     off: bool = True
     """Whether thinking can be switched off."""
     on_word: str = "enabled"
-    """What `thinking.type` or `reasoning_effort` is for plain on."""
+    """What `thinking.type` or `reasoning_effort` is for plain on; empty: nothing needs to be said."""
     off_word: str = "disabled"
+    template_keys: Names = ("enable_thinking",)
+    """Keys of `chat_template_kwargs` that switch thinking, for style `template`."""
     budget: str | None = None
     """Dotted path of the field that bounds reasoning tokens; None: no such control."""
     default_on: bool | None = None
@@ -47,22 +65,33 @@ class Thinking(Strict):
     stream_only: bool = False
     """Thinks only in streams: a whole answer is streamed upstream and folded."""
     send: Mapping[str, Any] = {}
-    """Fields always sent along, such as reasoning_format: parsed."""
+    """Fields always sent along, such as reasoning_format: parsed; the caller's own win."""
+    excludes: Names = ()
+    """Request fields the wire refuses while the model thinks; `tools` means function tools."""
+
+    @property
+    def never(self) -> bool:
+        """Whether the model cannot think at all."""
+        return self.style == "none" and self.default_on is False
 
 
 class ThinkingRule(Strict):
     """`thinking` for the models whose name matches one of `models` (fnmatch, lower case); the first match wins."""
 
-    models: tuple[str, ...]
+    models: Names
     thinking: Thinking
 
 
 class ModelRule(Strict):
     """Field rules for the models whose name matches; they add to the row's own."""
 
-    models: tuple[str, ...]
+    models: Names
     rename: Mapping[str, str] = {}
-    unsupported: tuple[str, ...] = ()
+    unsupported: Names = ()
+    only: Names | None = None
+    """Replaces the row's `only` for these models."""
+    system_role: Literal["any", "system", "user"] | None = None
+    """Replaces the row's `system_role` for these models."""
 
 
 class Preset(Strict):
@@ -80,8 +109,12 @@ class Preset(Strict):
     options: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
-    key_env: tuple[str, ...] = ()
+    options_env: Mapping[str, str] = {}
+    """Option -> environment variable that fills it where the settings do not."""
+    key_env: Names = ()
     """Environment variables that may hold the key, first one set wins; empty: no key needed."""
+    token_env: Names = ()
+    """Environment variables that may hold a short-lived token, sent as Bearer and preferred to a key."""
     key_required: bool = True
     auth: Literal["bearer", "api-key", "none"] = "bearer"
     local: bool = False
@@ -89,16 +122,27 @@ class Preset(Strict):
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
     rename: Mapping[str, str] = {}
     """Request field -> this wire's name for it."""
-    unsupported: tuple[str, ...] = ()
+    unsupported: Names = ()
     """Request fields the wire cannot say; also `response_format.json_schema`, `tool_choice.required`, `messages.name` ..."""
-    only: tuple[str, ...] | None = None
+    only: Names | None = None
     """Fields the wire takes, where unknown ones are refused with an error; None: unknown fields pass."""
-    system_role: Literal["any", "system"] = "system"
-    """`system`: a developer message is sent as system."""
+    message_only: Names | None = None
+    """The same for the fields of a message."""
+    limits: Mapping[str, tuple[float, float]] = {}
+    """Request field -> the lowest and highest value the wire takes; others are clamped."""
+    send: Mapping[str, Any] = {}
+    """Fields always sent along; the caller's own win."""
+    cache_control: bool = False
+    """Whether content parts may carry cache_control."""
+    empty_content: Literal["omit", "empty"] = "omit"
+    """What stands for the content of an assistant message that has only tool calls."""
+    system_role: Literal["any", "system", "user"] = "system"
+    """`system`: a developer message is sent as system; `user`: both are sent as user."""
     stream_usage: Literal["option", "always"] = "option"
     """`option`: stream_options.include_usage must be asked for; `always`: it comes by itself and the option is not sent."""
     thinking: Thinking = Thinking()
-    thinking_rules: tuple[ThinkingRule, ...] = ()
+    thinking_rules: Annotated[tuple[ThinkingRule, ...], BeforeValidator(_flat)] = ()
+    """Looked through in order before `thinking`."""
     model_rules: tuple[ModelRule, ...] = ()
     reasoning_out: ReasoningField = "reasoning_content"
     """Where reasoning comes back; decoding is tolerant and looks everywhere."""
@@ -107,6 +151,8 @@ class Preset(Strict):
     replay: Literal["never", "refuse", "tool_calls", "always"] = "never"
     """Earlier reasoning on assistant messages: `never` drops it silently-reported; `tool_calls` requires it there; `refuse`: the wire errors on it."""
     replay_field: ReasoningField = "reasoning_content"
+    replay_blank: str = ""
+    """What stands for reasoning that is required but not known, under `tool_calls`."""
     completion_excludes_reasoning: bool = False
     """xAI: completion_tokens leaves reasoning_tokens out."""
     cost_in_usage: bool = False
@@ -116,14 +162,41 @@ class Preset(Strict):
     error_texts: Mapping[str, str] = {}
     """Lower-case piece of a message -> kind, looked up before the general table."""
     statuses: Mapping[int, str] = {}
-    request_id_headers: tuple[str, ...] = ()
-    encode_hooks: tuple[str, ...] = ()
+    request_id_headers: Names = ()
+    encode_hooks: Names = ()
     """Named functions of `providers/dialects/hooks.py` for what no row can say."""
-    decode_hooks: tuple[str, ...] = ()
+    decode_hooks: Names = ()
+
+    def thinking_of(self, model: str) -> Thinking:
+        """The thinking control of one model: the first rule that matches its name, else the row's."""
+        return next((rule.thinking for rule in self.thinking_rules if matches(model, rule.models)), self.thinking)
+
+    def rules_of(self, model: str) -> tuple[ModelRule, ...]:
+        """All field rules that match one model's name."""
+        return tuple(rule for rule in self.model_rules if matches(model, rule.models))
+
+
+def matches(model: str, patterns: Iterable[str]) -> bool:
+    """Whether a model's name, or what follows its last slash, fits one of the patterns; case does not count."""
+    name = model.lower()
+    return any(fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)
 
 
 @cache
 def catalogue() -> Mapping[str, Preset]:
-    """All rows by name, read once from catalogue.yaml."""
-    rows = yaml.safe_load(files(__package__ or "turnout.providers").joinpath("catalogue.yaml").read_text("utf-8"))
-    return {name: Preset(name=name, **row) for name, row in rows.items()}
+    """All rows and aliases by name, read once from catalogue.yaml; keys that begin with a dot hold shared parts."""
+    text = files(__package__ or "turnout.providers").joinpath("catalogue.yaml").read_text("utf-8")
+    return rows(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - safe either way
+
+
+def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:
+    """Presets by name out of a catalogue's document; `alias` and `extends` name an earlier row."""
+    plain: dict[str, dict[str, Any]] = {}
+    for name, row in document.items():
+        if not name.startswith("."):
+            base = plain[row["extends"]] if "extends" in row else {}
+            own = {key: value for key, value in row.items() if key not in {"alias", "extends"}}
+            plain[name] = {**base, **own, "name": name}
+            if "alias" in row:
+                plain[name] = plain[row["alias"]]
+    return {name: Preset.model_validate(row) for name, row in plain.items()}

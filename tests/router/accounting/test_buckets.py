@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from turnout.accounting import Buckets
 from turnout.providers.chat import CompletionTokensDetails, PromptTokensDetails, Usage
 
-counts = st.integers(min_value=0, max_value=10**9)
+counts = st.integers(0, 10**9)
+parts = st.integers(-10, 10**9)
 
 
 def usage(

@@ -1,0 +1,136 @@
+"""What the router tells structlog: one table of events, each with the only fields it may carry.
+
+Nothing else is ever logged: no message, no prompt, no answer, no header, no key. An application that has
+configured structlog gets the events there; otherwise they go to the standard library's logger `turnout`,
+where `logging.getLogger("turnout").setLevel(...)` lets them through.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One kind of thing that happens; `fields` is everything it may carry."""
+
+    name: str
+    level: int
+    fields: tuple[str, ...]
+    meaning: str
+
+
+FIELDS: dict[str, str] = {
+    "call_id": "the same for all events of one call",
+    "route": "the name that the caller used",
+    "target": "`provider/model` of the attempt",
+    "number": "place of the attempt within the call, from 1",
+    "outcome": "ok, failed, cancelled, rejected or skipped",
+    "kind": "the class of the error",
+    "status": "HTTP status, where there was one",
+    "request_id": "the provider's own id of the request",
+    "seconds": "how long it took",
+    "first_token_seconds": "from the start of the attempt to the first text, reasoning or tool call",
+    "wait": "seconds until the next try",
+    "next_target": "`provider/model` that is tried next",
+    "field": "the request field that the target cannot take",
+    "attempts": "how many attempts the call made",
+    "prompt_tokens": "tokens of the prompt, all attempts together",
+    "completion_tokens": "tokens of the answer, all attempts together",
+    "cost": "US dollars of all attempts together, where known",
+}
+"""Every field that an event may carry, and what it means."""
+
+_TABLE = (
+    Event("call.started", logging.DEBUG, ("call_id", "route"), "A call was planned and begins."),
+    Event(
+        "attempt.finished",
+        logging.DEBUG,
+        ("call_id", "target", "number", "outcome", "seconds", "first_token_seconds"),
+        "A target answered to the end, or the caller left before that.",
+    ),
+    Event(
+        "attempt.failed",
+        logging.INFO,
+        ("call_id", "target", "number", "kind", "status", "request_id", "seconds"),
+        "A target was tried and gave no good answer.",
+    ),
+    Event(
+        "target.skipped",
+        logging.INFO,
+        ("call_id", "target", "field"),
+        "A target cannot express the request; nothing was sent to it.",
+    ),
+    Event(
+        "retry.waiting",
+        logging.INFO,
+        ("call_id", "target", "kind", "wait"),
+        "The same target is tried again after a wait.",
+    ),
+    Event(
+        "fallback.taken",
+        logging.INFO,
+        ("call_id", "target", "kind", "next_target"),
+        "A target failed and the next one is tried.",
+    ),
+    Event(
+        "call.finished",
+        logging.DEBUG,
+        ("call_id", "route", "target", "attempts", "seconds", "prompt_tokens", "completion_tokens", "cost"),
+        "A call ended with an answer, or was left by its caller.",
+    ),
+    Event(
+        "call.failed",
+        logging.INFO,
+        ("call_id", "route", "kind", "attempts", "seconds", "cost"),
+        "A call ended without an answer, or its stream broke.",
+    ),
+)
+EVENTS: dict[str, Event] = {event.name: event for event in _TABLE}
+"""The table, by name."""
+
+Facts = Callable[[], dict[str, Any]]
+"""Gives an event's fields; called only when somebody listens."""
+
+
+class Events:
+    """Emits the table's events; `logger` is any structlog logger, made when first needed if None."""
+
+    def __init__(self, logger: Any = None) -> None:
+        self._logger = logger
+
+    def emit(self, name: str, facts: Facts) -> None:
+        """Tell one event; `facts` is not even called where the level is filtered out."""
+        event = EVENTS[name]
+        if self._logger is None:
+            self._logger = _make_logger()
+        enabled = getattr(self._logger, "is_enabled_for", None)  # structlog 25.1 and later
+        if enabled is not None and not enabled(event.level):
+            return
+        given = facts()
+        fields = {field: given[field] for field in event.fields if given.get(field) is not None}
+        self._logger.log(event.level, name, **fields)
+
+
+def _make_logger() -> Any:
+    if structlog.is_configured():
+        return structlog.get_logger("turnout").bind()
+    # structlog's own default prints everything to stdout, which no library should do to its user
+    return structlog.wrap_logger(
+        logging.getLogger("turnout"),
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs, _readable],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    ).bind()
+
+
+def _readable(_logger: Any, _method: str, event: Any) -> Any:
+    """Put the fields into the message too, for handlers that print nothing else."""
+    fields = event.get("extra", {})
+    words = " ".join(f"{key}={value}" for key, value in fields.items())
+    return {"msg": "%s %s", "args": (event["msg"], words), "extra": {"turnout": fields}}
