@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from turnout.providers.chat import CompletionTokensDetails, PromptTokensDetails, Usage
 
@@ -63,7 +63,15 @@ class Buckets:
         return self.prompt + self.completion
 
     def __add__(self, other: Buckets) -> Buckets:
-        return Buckets(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Buckets)))
+        return Buckets(
+            self.input + other.input,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.audio_input + other.audio_input,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+            self.audio_output + other.audio_output,
+        )
 
     def usage(self) -> Usage:
         """The same counts as a `Usage`; `Buckets.of` gives them back unchanged."""

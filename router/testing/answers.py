@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .counting import choice_count, timings_of, usage_of
-from .faults import envelope, error_in_200, refused, scripted_fault
-from .quirks import Quirks, ReasoningStyle, reasoning_style
+from .faults import envelope, error_in_200, scripted_fault
+from .quirks import Quirks, ReasoningStyle, reasoning_style, thinking_off
 from .script import Reply, ScriptedCall
 
 # A fixed moment (2026-01-01), so that the same script gives the same bytes.
@@ -43,10 +43,7 @@ def json_answer(status: int, body: Any) -> Answer:
 
 
 def answer(request: Mapping[str, Any], reply: Reply, row: Quirks, number: int) -> Answer:
-    """The answer to the request `number`; a request that the host never takes is refused whatever the reply says."""
-    fault = refused(request, row)
-    if fault is not None:
-        return json_answer(*fault)
+    """The answer that a reply stands for; `number` counts the requests and makes its ids."""
     stream = request.get("stream") is True
     if reply.body is not None:
         kind = "text/event-stream" if stream and reply.status < 400 else "application/json"
@@ -58,7 +55,12 @@ def answer(request: Mapping[str, Any], reply: Reply, row: Quirks, number: int) -
     if not stream:
         return Answer(reply.status, (writer.body(),), headers=reply.headers)
     return Answer(
-        reply.status, tuple(writer.stream()), "text/event-stream", reply.headers, stream=True, preamble=row.comment or b""
+        reply.status,
+        tuple(writer.stream()),
+        "text/event-stream",
+        reply.headers,
+        stream=True,
+        preamble=row.comment or b"",
     )
 
 
@@ -80,8 +82,8 @@ class _Writer:
         self.number = number
         style = reasoning_style(request, row)
         self.style: ReasoningStyle | None = style if reply.reasoning else None
-        # A host that only hides its thoughts has spent the tokens all the same; one that was told not to think has not.
-        self.usage = usage_of(request, reply, row, thinks=style is not None)
+        # A host that only hides its thoughts has spent the tokens all the same.
+        self.usage = usage_of(request, reply, row, thinks=not thinking_off(request, row))
         options = request.get("stream_options")
         asked = isinstance(options, Mapping) and options.get("include_usage") is True
         self.stream_usage = self.usage if asked or row.usage_always else None
@@ -129,13 +131,20 @@ class _Writer:
             yield _event(b"[DONE]")
 
     def _head(self, kind: str) -> Json:
-        head = {"id": f"chatcmpl-{self.number}", "object": kind, "created": _CREATED, "model": self.request["model"]}
+        head = {
+            "id": f"chatcmpl-{self.number}",
+            "object": kind,
+            "created": _CREATED,
+            "model": self.request["model"],
+        }
         return head | dict(self.row.extra)
 
     def _finish(self) -> Json:
         reason = self.reply.ending
         wire = self.row.tool_finish if reason == "tool_calls" else reason
-        return {"finish_reason": wire} | ({"native_finish_reason": reason} if self.row.native_finish_reason else {})
+        return {"finish_reason": wire} | (
+            {"native_finish_reason": reason} if self.row.native_finish_reason else {}
+        )
 
     def _call(self, index: int, call: ScriptedCall) -> Json:
         return {
@@ -159,7 +168,9 @@ class _Writer:
         role: Json = {"role": "assistant", "content": None if self.row.timings else ""}
         for number, delta in enumerate([role, *self._deltas()]):
             for index in choices:
-                chunk = self._chunk([{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}])
+                chunk = self._chunk(
+                    [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]
+                )
                 first = number == 0 and index == 0 and self.row.x_groq
                 yield chunk | ({"x_groq": {"id": f"req_{self.number}"}} if first else {})
         if self.reply.ending is not None:
@@ -220,9 +231,14 @@ def _add_reasoning(message: Json, text: str, style: ReasoningStyle) -> None:
             message["content"] = f"<think>\n{text}\n</think>\n\n{message['content'] or ''}"
         case "thinking_parts":
             content = message["content"]
-            message["content"] = [_thinking_part(text), *([{"type": "text", "text": content}] if content else [])]
+            message["content"] = [
+                _thinking_part(text),
+                *([{"type": "text", "text": content}] if content else []),
+            ]
         case "reasoning_details":
-            message |= _detailed(text)
+            message.update(_detailed(text))
+        case "split_details":
+            message.update(_split(text))
         case _:
             message[style] = text
 
@@ -239,6 +255,9 @@ def _reasoning_deltas(text: str, style: ReasoningStyle) -> Iterator[Json]:
         case "reasoning_details":
             for word in words:
                 yield {"content": "", **_detailed(word)}
+        case "split_details":
+            for word in words:
+                yield {"content": "", **_split(word)}
         case _:
             for word in words:
                 yield {style: word}
@@ -250,3 +269,7 @@ def _thinking_part(text: str) -> Json:
 
 def _detailed(text: str) -> Json:
     return {"reasoning": text, "reasoning_details": [{"type": "reasoning.text", "text": text, "index": 0}]}
+
+
+def _split(text: str) -> Json:
+    return {"reasoning_content": text, "reasoning_details": [{"text": text}]}

@@ -14,14 +14,22 @@ _DEFAULTS: dict[int, tuple[str, str | None, str]] = {
     401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
     402: ("invalid_request_error", "insufficient_balance", "Insufficient balance."),
     403: ("invalid_request_error", "permission_denied", "You have no permission for this."),
-    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
+    404: (
+        "invalid_request_error",
+        "model_not_found",
+        "The model does not exist or is not yours.",
+    ),
     408: ("timeout", "timeout", "The request timed out."),
     413: ("invalid_request_error", "payload_too_large", "The request is too large."),
     422: ("invalid_request_error", "unprocessable", "The request cannot be processed."),
     429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests."),
     503: ("service_unavailable_error", "server_is_overloaded", "The server is overloaded."),
 }
-_SERVER: tuple[str, str | None, str] = ("server_error", None, "The server had an error while processing the request.")
+_SERVER: tuple[str, str | None, str] = (
+    "server_error",
+    None,
+    "The server had an error while processing the request.",
+)
 
 # MiniMax's own codes (base_resp.status_code) for what others say with an HTTP status.
 _BASE_RESP = {400: 2013, 401: 1004, 402: 1008, 408: 1001, 422: 2013, 429: 1002}
@@ -87,7 +95,9 @@ def refused(request: Mapping[str, Any], row: Quirks) -> Fault | None:
         return 400, envelope(400, {"message": "you must provide a model parameter", "param": "model"}, row)
     messages = request.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
-        return 400, envelope(400, {"message": "'messages' must be a list of objects", "param": "messages"}, row)
+        return 400, envelope(
+            400, {"message": "'messages' must be a list of objects", "param": "messages"}, row
+        )
     for check in (_extra_fields, _stream_only, _reasoning_missing, _foreign_ids):
         fault = check(request, messages, row)
         if fault is not None:
@@ -109,12 +119,23 @@ def _extra_fields(request: Mapping[str, Any], messages: list[Mapping[str, Any]],
         ]
     if not places:
         return None
-    faults = [{"type": "extra_forbidden", "loc": loc, "msg": "Extra inputs are not permitted"} for loc in places]
-    return 422, {"object": "error", "message": {"detail": faults}, "type": "invalid_request_error", "code": None}
+    faults = [
+        {"type": "extra_forbidden", "loc": loc, "msg": "Extra inputs are not permitted"} for loc in places
+    ]
+    return 422, {
+        "object": "error",
+        "message": {"detail": faults},
+        "type": "invalid_request_error",
+        "code": None,
+    }
 
 
 def _stream_only(request: Mapping[str, Any], _: list[Mapping[str, Any]], row: Quirks) -> Fault | None:
-    if not row.stream_only_thinking or request.get("stream") is True or request.get("enable_thinking") is not True:
+    if (
+        not row.stream_only_thinking
+        or request.get("stream") is True
+        or request.get("enable_thinking") is not True
+    ):
         return None
     text = "parameter.enable_thinking must be set to false for non-streaming calls"
     return 400, envelope(400, {"message": text, "code": "invalid_parameter_error"}, row)
@@ -127,7 +148,9 @@ def _reasoning_missing(
         return None
     if all("reasoning_content" in message for message in messages if message.get("tool_calls")):
         return None
-    return 400, envelope(400, "The reasoning_content in the thinking mode must be passed back to the API.", row)
+    return 400, envelope(
+        400, "The reasoning_content in the thinking mode must be passed back to the API.", row
+    )
 
 
 def _foreign_ids(_: Mapping[str, Any], messages: list[Mapping[str, Any]], row: Quirks) -> Fault | None:

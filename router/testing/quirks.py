@@ -1,17 +1,24 @@
 """How hosts depart from OpenAI's wire, as rows of data that the simulator renders by.
 
-The facts are those of the provider catalogue, read from the hosts' own documentation, SDKs and server sources.
+The facts are the provider catalogue's: the hosts' own documentation, SDKs and server sources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from turnout.config.errors import ConfigError
 
-ReasoningStyle = Literal["reasoning_content", "reasoning", "reasoning_details", "think_tags", "thinking_parts"]
+ReasoningStyle = Literal[
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",  # OpenRouter: the text, and the same in typed details
+    "split_details",  # MiniMax with reasoning_split
+    "think_tags",  # inside the content
+    "thinking_parts",  # Mistral: content is a list
+]
 Switch = Literal["enable_thinking", "effort", "type", "template", "object"]
 _ALL_SWITCHES: tuple[Switch, ...] = ("enable_thinking", "effort", "type", "template", "object")
 
@@ -43,7 +50,7 @@ class Quirks:
     """The whole body for a wrong key, where it is unlike the host's other errors."""
     error_then_done: bool = False
     """Whether `[DONE]` follows an error inside a stream."""
-    comment: bytes | None = None
+    comment: bytes = b""
     """Sent before the first event of a stream."""
     leading: bytes = b""
     """Sent before the body of a whole answer."""
@@ -79,10 +86,14 @@ class Quirks:
 
 
 _MISTRAL_FIELDS = frozenset(
-    "model messages temperature top_p max_tokens stream stop random_seed metadata response_format tools tool_choice"
-    " presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort guardrails"
-    " safe_prompt min_tokens top_k repetition_penalty prompt_logprobs prompt_cache_key service_tier".split()
-)
+    {
+        "model", "messages", "temperature", "top_p", "max_tokens", "stream", "stop", "random_seed",
+        "metadata", "response_format", "tools", "tool_choice", "presence_penalty",
+        "frequency_penalty", "n", "prediction", "parallel_tool_calls", "prompt_mode",
+        "reasoning_effort", "guardrails", "safe_prompt", "min_tokens", "top_k",
+        "repetition_penalty", "prompt_logprobs", "prompt_cache_key", "service_tier",
+    }
+)  # fmt: skip
 
 _ROWS = (
     Quirks(name="openai", extra={"system_fingerprint": "fp_simulated", "service_tier": "default"}),
@@ -181,8 +192,8 @@ _ROWS = (
         error_types={
             400: "invalid_request", 401: "authentication", 402: "payment_required", 403: "permission_denied",
             404: "not_found", 408: "timeout", 413: "payload_too_large", 422: "unprocessable",
-            429: "rate_limit_exceeded", 500: "server", 502: "provider_unavailable", 503: "provider_overloaded",
-            529: "provider_overloaded",
+            429: "rate_limit_exceeded", 500: "server", 502: "provider_unavailable",
+            503: "provider_overloaded", 529: "provider_overloaded",
         },
         wrong_key="No auth credentials found",
         comment=b": OPENROUTER PROCESSING\n\n",
@@ -224,7 +235,7 @@ def _is(request: Mapping[str, Any], outer: str, inner: str, value: object) -> bo
     return isinstance(part, Mapping) and inner in part and part[inner] == value
 
 
-_OFF = {
+_OFF: Mapping[Switch, Callable[[Mapping[str, Any]], bool]] = {
     "enable_thinking": lambda request: request.get("enable_thinking") is False,
     "effort": lambda request: request.get("reasoning_effort") == "none",
     "type": lambda request: _is(request, "thinking", "type", "disabled"),
@@ -247,5 +258,5 @@ def reasoning_style(request: Mapping[str, Any], row: Quirks) -> ReasoningStyle |
     if row.name == "groq" and request.get("reasoning_format") in {"hidden", "raw"}:
         return None if request["reasoning_format"] == "hidden" else "think_tags"
     if row.name == "minimax" and request.get("reasoning_split") is True:
-        return "reasoning_details"
+        return "split_details"
     return row.reasoning

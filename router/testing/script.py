@@ -8,13 +8,30 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from turnout.config.durations import parse_duration
 from turnout.config.errors import ConfigError, Problem
 
 QuirksName = Literal[
-    "openai", "qwen", "groq", "llama-cpp", "vllm", "ollama", "deepseek", "mistral", "xai", "openrouter", "minimax"
+    "openai",
+    "qwen",
+    "groq",
+    "llama-cpp",
+    "vllm",
+    "ollama",
+    "deepseek",
+    "mistral",
+    "xai",
+    "openrouter",
+    "minimax",
 ]
 """The hosts whose departures from OpenAI's wire the simulator knows."""
 
@@ -113,7 +130,12 @@ class Reply(_Strict):
 
     @model_validator(mode="after")
     def _error_is_sent(self) -> Self:
-        if self.error is not None and self.status < 400 and not self.error_in_200 and self.error_event_after is None:
+        if (
+            self.error is not None
+            and self.status < 400
+            and not self.error_in_200
+            and self.error_event_after is None
+        ):
             raise ValueError("error needs a status from 400 on, error_in_200 or error_event_after to be sent")
         return self
 
@@ -130,7 +152,11 @@ class Reply(_Strict):
     @property
     def ending(self) -> str | None:
         """The finish reason that is sent, before the host's own spelling."""
-        return "tool_calls" if self.calls and "finish_reason" not in self.model_fields_set else self.finish_reason
+        return (
+            "tool_calls"
+            if self.calls and "finish_reason" not in self.model_fields_set
+            else self.finish_reason
+        )
 
 
 class Script(_Strict):
@@ -163,7 +189,9 @@ def load_script(path: str | Path) -> dict[str, Script]:
     try:
         value = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError([Problem(f"cannot be read ({error.strerror}); name an existing YAML file", file)]) from error
+        raise ConfigError(
+            [Problem(f"cannot be read ({error.strerror}); name an existing YAML file", file)]
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(f"is not YAML: {error}", file)]) from error
     if not isinstance(value, Mapping):
@@ -172,7 +200,9 @@ def load_script(path: str | Path) -> dict[str, Script]:
     problems: list[Problem] = []
     for model, script in value.items():
         try:
-            scripts[str(model)] = Script.model_validate({"replies": script} if isinstance(script, list) else script)
+            scripts[str(model)] = Script.model_validate(
+                {"replies": script} if isinstance(script, list) else script
+            )
         except ValidationError as error:
             problems += _problems(file, str(model), error)
     if problems:

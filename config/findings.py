@@ -1,0 +1,61 @@
+"""What is wrong at which path of the settings, before anybody knows the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""Where a value stands: keys of mappings and indexes of lists, from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong, by its path in the settings as the user wrote them."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+    """Whether the key at the end of `path` is at fault, rather than its value."""
+
+
+def spell(path: Path) -> str:
+    """A path in words: `routes.assistant.chain[0].target`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def written_path(value: object, path: Path) -> Path:
+    """`path` of the full form as it stands in what the user wrote, where shorthands leave steps out.
+
+    It ends at the last step that exists, so a missing key gives the mapping that lacks it.
+    """
+    written: list[str | int] = []
+    for step in path:
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and step == "chain":
+            continue  # a bare list is shorthand for its chain
+        else:
+            break
+        written.append(step)
+    return tuple(written)
+
+
+def value_at(value: object, path: Path) -> object:
+    """What stands at `path`, or None where nothing does."""
+    for step in path:
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value

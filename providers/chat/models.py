@@ -1,0 +1,29 @@
+"""The list of models that a provider, or turnout itself, offers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from .record import NullAsEmptyList, Record
+
+
+class Model(Record):
+    """One model."""
+
+    id: str
+    """What requests name it by; may hold slashes."""
+    object: Literal["model"] = "model"
+    """What this is; providers' other words for it are not kept."""
+    created: int | None = None
+    """When it was made, in Unix seconds; null where the provider does not say."""
+    owned_by: str | None = None
+    """Who runs or made it."""
+
+
+class ModelList(Record):
+    """All models on offer."""
+
+    object: Literal["list"] = "list"
+    """What this is; providers' other words for it are not kept."""
+    data: Annotated[list[Model], NullAsEmptyList] = []
+    """The models."""

@@ -1,0 +1,113 @@
+"""What all models of the contract share: unknown fields are kept, and `wire()` writes OpenAI's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
+
+
+class Record(BaseModel):
+    """One object of the contract.
+
+    Fields it does not know are kept as given and written again. A null in an optional field means the same
+    as leaving it out.
+    """
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, populate_by_name=True)
+
+    always_written: ClassVar[frozenset[str]] = frozenset()
+    """Fields that OpenAI's shape shows even where they are null."""
+    extensions: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are ours, and written only where they are asked for."""
+
+    def wire(self, *, extensions: bool = False) -> dict[str, Any]:
+        """The record as JSON-ready values of its own: changing them does not change the record.
+
+        Null fields are left out, except those that OpenAI always shows; unknown fields are written as they
+        came. `extensions` adds the fields that are turnout's own, such as cost and trace.
+        """
+        written: dict[str, Any] = {}
+        aliases = _aliases(type(self))
+        for name, value in self.__dict__.items():
+            if value is None:
+                if name not in self.always_written:
+                    continue
+            elif name in self.extensions and not extensions:
+                continue
+            written[aliases.get(name, name)] = _plain(value, extensions)
+        for name, value in (self.__pydantic_extra__ or {}).items():
+            written[name] = _plain(value, extensions)
+        return written
+
+
+class FrozenRecord(Record):
+    """A record of a request: it is checked once and cannot change after; `model_copy(update=…)` makes another."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _aliases(model: type[Record]) -> Mapping[str, str]:
+    found = model.__dict__.get("_wire_names")
+    if found is None:
+        found = {name: field.alias for name, field in model.model_fields.items() if field.alias}
+        type.__setattr__(model, "_wire_names", found)
+    return found  # type: ignore[no-any-return]
+
+
+def _plain(value: object, extensions: bool) -> Any:
+    """`value` as what a JSON encoder takes, lists and objects copied."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Record):
+        return value.wire(extensions=extensions)
+    if isinstance(value, Mapping):
+        return {key: _plain(item, extensions) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, extensions) for item in value]
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value
+
+
+def _empty_for_null(value: object) -> object:
+    return [] if value is None else value
+
+
+def _object_for_null(value: object) -> object:
+    return {} if value is None else value
+
+
+def _text_for_null(value: object) -> object:
+    return "" if value is None else value
+
+
+def _whole_number(value: object) -> object:
+    if value is None:
+        return 0
+    return int(value) if isinstance(value, float) and value == value // 1 else value
+
+
+def _seconds(value: object) -> object:
+    return int(value) if isinstance(value, float) else _whole_number(value)
+
+
+Flag = Annotated[bool, Strict()]
+"""True or false; a word or a number is not taken for one."""
+Whole = Annotated[int, Strict()]
+"""A whole number; text, true and false are not taken for one."""
+Number = Annotated[float, Strict()]
+"""A finite number; text, true and false are not taken for one."""
+
+Words = Annotated[str, BeforeValidator(_text_for_null)]
+"""Text of an answer, where null stands for empty text."""
+Count = Annotated[int, BeforeValidator(_whole_number)]
+"""A count in an answer, where null stands for 0."""
+Seconds = Annotated[int, BeforeValidator(_seconds)]
+"""Unix seconds in an answer; fractions are cut off and null stands for 0."""
+NullAsEmptyList = BeforeValidator(_empty_for_null)
+NullAsEmptyObject = BeforeValidator(_object_for_null)

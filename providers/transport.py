@@ -1,0 +1,245 @@
+"""The seam to the network: the one module that knows an HTTP client.
+
+A `WireRequest` goes out, and status, headers and an async stream of body bytes come back; leaving the
+context closes the socket. Nothing here retries, redirects, follows cookies or reads text. Only this module
+may say *connection*: what we broke ourselves (a header that cannot be sent, a URL that is none) is a
+ConfigError, which no policy retries.
+
+Behind the protocol stands httpx or anything with its `AsyncClient` interface (httpx2). Errors are told apart
+by the names of their classes, which both share. httpx itself is imported when the first request is sent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Protocol
+
+import anyio
+
+from turnout.config.errors import ConfigError, TurnoutError
+
+from .dialect import WireRequest
+from .errors import AttemptTimeoutError, ConnectionFailedError, MalformedResponseError
+
+_CLOSING = 2.0  # seconds that closing a connection may take before it is given up
+
+
+class WireResponse(Protocol):
+    """The answer to one request, its body still on the way."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, names in lower case."""
+        ...
+
+    async def read(self) -> bytes:
+        """The next piece of the body as it comes, content-encoding undone; empty at its end.
+
+        ConnectionFailedError if the server hangs up, MalformedResponseError beyond the size limit.
+        """
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The pieces of the body one after another, as `read` gives them."""
+        ...
+
+
+class Transport(Protocol):
+    """Carries requests."""
+
+    def send(
+        self, request: WireRequest, *, connect_timeout: float | None, max_bytes: int | None = None
+    ) -> AbstractAsyncContextManager[WireResponse]:
+        """Send a request; entering waits for status and headers, leaving closes the answer, read or not.
+
+        `connect_timeout` is in seconds, `max_bytes` bounds the decoded body; None: no limit.
+        ConnectionFailedError, AttemptTimeoutError, MalformedResponseError.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+class HttpxTransport:
+    """Carries requests with httpx.
+
+    `client` is any object with the interface of httpx's AsyncClient; it stays its owner's and is never
+    closed here. Without one, a client is made at the first request and closed by `aclose`.
+    """
+
+    def __init__(self, client: Any = None, *, user_agent: str = "turnout") -> None:
+        self._client = client
+        self._owned = client is None
+        self._user_agent = user_agent
+
+    @asynccontextmanager
+    async def send(
+        self, request: WireRequest, *, connect_timeout: float | None, max_bytes: int | None = None
+    ) -> AsyncIterator[WireResponse]:
+        """Send a request; see `Transport.send`."""
+        async with AsyncExitStack() as stack:
+            response = _HttpxResponse(await self._open(request, connect_timeout), max_bytes)
+            stack.push_async_callback(response.aclose)
+            response.check_announced_size()
+            yield response
+
+    async def aclose(self) -> None:
+        """Close the client, if it was made here; sending again makes a new one."""
+        if self._owned and self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
+
+    async def _open(self, request: WireRequest, connect_timeout: float | None) -> Any:
+        if self._client is None:
+            self._client = _make_client()
+        trouble: TurnoutError
+        try:
+            # a plain tuple (connect, read, write, pool) is understood by every client of this interface
+            built = self._client.build_request(
+                request.method,
+                request.url,
+                headers={
+                    "user-agent": self._user_agent,
+                    "accept-encoding": "identity",
+                    **{name.lower(): value for name, value in request.headers.items()},
+                },
+                content=request.body,
+                timeout=(connect_timeout, None, None, connect_timeout),
+            )
+            return await self._client.send(built, stream=True, follow_redirects=False)
+        except Exception as error:
+            found = _mapped(error, connect_timeout)
+            if found is None:
+                raise
+            trouble = found
+        # raised outside the handler: the client's own message may quote a header, the key included
+        raise trouble
+
+
+class _HttpxResponse:
+    """An httpx response whose body is read piece by piece."""
+
+    def __init__(self, response: Any, max_bytes: int | None) -> None:
+        self._response = response
+        self._pieces: Any = response.aiter_bytes()
+        self._max_bytes = max_bytes
+        self._taken = 0
+        self._ended = False
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = {
+            str(name).lower(): str(value) for name, value in response.headers.items()
+        }
+
+    def check_announced_size(self) -> None:
+        """Refuse at once what its content-length says is too large."""
+        announced = self.headers.get("content-length", "")
+        if announced.isascii() and announced.isdecimal():
+            self._check_size(int(announced))
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end."""
+        trouble: TurnoutError
+        try:
+            async for piece in self._pieces:
+                if piece:
+                    self._taken += len(piece)
+                    self._check_size(self._taken)
+                    return bytes(piece)
+            self._ended = True
+            return b""
+        except TurnoutError:
+            raise
+        except Exception as error:
+            found = _mapped(error, None)
+            if found is None:
+                raise
+            trouble = found
+        raise trouble
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The pieces one after another."""
+        while piece := await self.read():
+            yield piece
+
+    async def aclose(self) -> None:
+        """Close the answer, whatever state it is in, and finish httpx's nested generators."""
+        with anyio.move_on_after(_CLOSING, shield=True):
+            await self._response.aclose()
+            if not self._ended:
+                # a generator left in the middle would be finished by the garbage collector, outside any
+                # task, which trio reports; one more read on the closed stream ends all of them here
+                with suppress(Exception):
+                    await anext(self._pieces)
+            await self._pieces.aclose()
+
+    def _check_size(self, size: int) -> None:
+        if self._max_bytes is not None and size > self._max_bytes:
+            raise MalformedResponseError(
+                f"the answer is larger than {self._max_bytes} bytes; raise the provider's max_response_bytes "
+                "if that is expected.",
+                status=self.status,
+            )
+
+
+def _make_client() -> Any:
+    httpx = importlib.import_module("httpx")  # here, so that importing turnout stays cheap
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0),
+    )
+
+
+def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | None:
+    """Our error for one of the client's; None for what is not about the network.
+
+    The client's text is never quoted: it may hold a header's value.
+    """
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & {"ConnectTimeout", "PoolTimeout"}:
+        limit = "" if connect_timeout is None else f" within {connect_timeout:g} s"
+        return AttemptTimeoutError(f"no connection to the server{limit}.", code="connect_timeout")
+    if names & {"InvalidURL", "UnsupportedProtocol"}:
+        return ConfigError("the provider's base_url is not an http or https URL; correct it in the settings.")
+    if names & {"LocalProtocolError", "UnicodeEncodeError"}:
+        return ConfigError(
+            "a header of the request cannot be sent; look for line breaks and characters beyond ASCII in the "
+            "provider's api_key and headers."
+        )
+    if "DecodingError" in names:
+        return MalformedResponseError("the answer's content-encoding is broken.")
+    if "TransportError" in names:
+        what = _WHAT.get(type(error).__name__, "the connection failed")
+        return ConnectionFailedError(f"{what}{_reason(error)}.")
+    return None
+
+
+def _reason(error: BaseException | None) -> str:
+    """What the operating system or TLS said at the root of it; their words hold nothing of ours."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f" ({error.verify_message})"
+        if isinstance(error, OSError) and error.strerror:
+            return f" ({error.strerror})"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+_WHAT = {
+    "ConnectError": "no connection to the server",
+    "ReadError": "the connection broke while the answer was read",
+    "WriteError": "the connection broke while the request was sent",
+    "RemoteProtocolError": "the server hung up before its answer was complete",
+    "ProxyError": "the proxy refused the connection",
+}

@@ -1,0 +1,82 @@
+"""What people see: answers on stdout, everything about them on stderr or around them, in colour or plain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Screen:
+    """Writes to one of the two outputs.
+
+    `plain` writes neither colour nor boxes, nor breaks a line, so that other programs can read it; rich's own
+    signs (NO_COLOR, a pipe instead of a terminal) switch colour off too.
+    """
+
+    def __init__(self, *, plain: bool = False, stderr: bool = False) -> None:
+        self._plain = plain
+        self._console = Console(
+            stderr=stderr, no_color=True if plain else None, force_terminal=False if plain else None, highlight=False
+        )
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """One line; `style` is rich's, such as `bold` or `red`."""
+        self._write(text + "\n", style)
+
+    def piece(self, text: str, *, style: str = "") -> None:
+        """A piece of an answer, as it comes."""
+        self._write(text, style)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
+        """Rows under headings; the columns named in `numbers` are aligned to the right."""
+        cells = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
+        if self._plain or not self._console.is_terminal:
+            self._plain_table(columns, cells, numbers)
+            return
+        table = Table(header_style="bold", border_style="dim")
+        for column in columns:
+            table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        self._console.print(table)
+
+    def _plain_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in (columns, *rows):
+            cells = (
+                cell.rjust(width) if heading in numbers else cell.ljust(width)
+                for cell, width, heading in zip(row, widths, columns, strict=True)
+            )
+            self.line("  ".join(cells).rstrip())
+
+    def _write(self, text: str, style: str) -> None:
+        self._console.print(Text(harmless(text), style), end="", soft_wrap=True)
+        self._console.file.flush()
+
+
+def harmless(text: str) -> str:
+    """`text` without control characters, which a model could use to command the terminal; lines and tabs stay."""
+    return _CONTROL.sub("", text)
+
+
+def money(amount: Decimal | None) -> str:
+    """US dollars with every digit that counts, or `unknown`."""
+    if amount is None:
+        return "unknown"
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    whole, _, cents = text.partition(".")
+    return f"${whole}.{cents.ljust(2, '0')}" if cents else f"${whole}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds to the hundredth, or a dash."""
+    return "-" if value is None else f"{value:.2f}"

@@ -1,0 +1,124 @@
+"""What travels through the layers: `Call` on the way in, `Reply` on the way out, and the stack they pass.
+
+A handler takes a call and gives an async context manager. Entering it means that the answer has begun: for
+a stream the first piece that says something is in hand, for a whole answer all of it is. This is the commit
+point, and the only place where layers may start over. Leaving it closes the socket and settles the ledger.
+
+A layer takes a handler and gives another. No cancel scope stays open across a `yield`: limits are set around
+each single wait, so a caller's own code never runs under a limit that it did not ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from turnout.config.settings import OnUnsupported
+from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse
+from turnout.providers.dialect import Adaptation
+from turnout.providers.errors import ProviderError, UnsupportedError
+
+from .accounting import Attempt, Trace
+from .planning import Plan, PlannedTarget
+
+End = Literal["completed", "failed", "cancelled"]
+
+
+@dataclass(slots=True)
+class Journal:
+    """What a call has done so far; all copies of the call share one."""
+
+    begun: int = 0
+    """Attempts begun, those that could not be encoded included."""
+    sent: int = 0
+    """Attempts that reached the network; these count against `max_attempts`."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """Attempts that have ended, in that order."""
+    errors: list[ProviderError | UnsupportedError] = field(default_factory=list)
+    """Their errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the caller's, aimed at one target of its plan."""
+
+    request: ChatCompletion
+    """As the caller gave it, checked."""
+    streaming: bool
+    """Whether the caller wants the pieces as they come."""
+    plan: Plan
+    target: PlannedTarget
+    id: str
+    deadline: float
+    """Seconds for the whole call."""
+    ends_at: float
+    """The deadline on the clock's monotonic time."""
+    on_unsupported: OnUnsupported | None = None
+    """The caller's own word, if any; otherwise the target's."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    later: int = 0
+    """Targets of the plan that are still to come after this one."""
+    journal: Journal = field(default_factory=Journal)
+
+    @property
+    def attempts_left(self) -> int:
+        """How many more attempts the plan allows."""
+        return self.plan.max_attempts - self.journal.sent
+
+    @property
+    def route(self) -> str | None:
+        """The route that was named; None where the call named its target itself."""
+        return None if self.plan.route == self.target.name and not self.plan.falls_back else self.plan.route
+
+    def trace(self) -> Trace:
+        """How the call was routed until now."""
+        attempts = tuple(sorted(self.journal.attempts, key=lambda attempt: attempt.number))
+        return Trace(route=self.route, call_id=self.id, attempts=attempts)
+
+
+class Reply(Protocol):
+    """An answer that has begun."""
+
+    target: PlannedTarget
+    adaptations: tuple[Adaptation, ...]
+    first_token_at: float | None
+    """When the first text, reasoning or tool call came, on the clock's monotonic time."""
+    end: End | None
+    """How it ended; None while it goes on."""
+    error: ProviderError | None
+    """Why it failed, after it had begun."""
+    attempt: Attempt | None
+    """The line of the ledger, once it has ended."""
+
+    @property
+    def response(self) -> ChatResponse:
+        """What has come until now; the whole answer once `end` is completed."""
+        ...
+
+    async def receive(self) -> ChatChunk | None:
+        """The next chunk; None at the proper end. Raises a ProviderError for anything but that."""
+        ...
+
+    def when_ended(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called once the answer ends, or now if it has; earlier listeners go first."""
+        ...
+
+    def abandon(self) -> None:
+        """Take note that nobody will read on; does nothing after the end."""
+        ...
+
+
+Handler = Callable[[Call], AbstractAsyncContextManager[Reply]]
+"""Gives the answer to a call; entering waits until it has begun, leaving ends it."""
+Layer = Callable[[Handler], Handler]
+"""Puts something around a handler."""
+
+
+def stack(wire: Handler, layers: Iterable[Layer]) -> Handler:
+    """`wire` with `layers` around it, the first of them innermost."""
+    handler = wire
+    for layer in layers:
+        handler = layer(handler)
+    return handler
