@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from .durations import Duration, Money
+from .connections import ApiKey, BaseUrl, Headers
+from .durations import Count, Duration, Factor, Money
+from .scalars import resolved
+from .suggestions import did_you_mean
 
 Kind = Literal[
     "authentication", "permission", "not_found", "invalid_request", "context_window", "content_policy",
@@ -23,12 +38,13 @@ FALLBACK_ON: tuple[Kind, ...] = (
 )  # fmt: skip
 
 OnUnsupported = Literal["refuse", "drop", "warn"]
+"""What to do with a field that a target cannot express and that only hints: refuse the target, or send without."""
 
 
 class Section(BaseModel):
-    """A frozen part of the settings; a key it does not know is an error."""
+    """A frozen part of the settings; a key it does not know is an error, and no error shows a value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Timeouts(Section):
@@ -47,14 +63,18 @@ class Timeouts(Section):
 class Retry(Section):
     """How often one target is tried, for which kinds, and how long to wait between."""
 
-    attempts: int = Field(default=2, ge=1, le=20)
+    attempts: Count = Field(default=2, ge=1, le=20)
     """Tries of one target, the first included."""
     on: tuple[Kind, ...] = RETRY_ON
+    """Kinds of error that another try of the same target may cure."""
     base: Duration = 0.25
     """First backoff ceiling, in seconds; full jitter draws below it."""
     rate_limit_base: Duration = 1.0
-    factor: float = Field(default=2.0, ge=1)
+    """The same after a rate limit, in seconds."""
+    factor: Factor = Field(default=2.0, ge=1, allow_inf_nan=False)
+    """What the ceiling is multiplied with after each try."""
     cap: Duration = 8.0
+    """The ceiling never exceeds this, in seconds."""
     max_server_wait: Duration = 20.0
     """A longer wait asked for by the server moves on to the next target."""
 
@@ -65,16 +85,44 @@ class ProviderSettings(Section):
     preset: str | None = None
     """Row of the catalogue to start from; the provider's own name when neither preset nor dialect is given."""
     dialect: str | None = None
-    base_url: str | None = None
-    api_key: SecretStr | None = None
-    headers: Mapping[str, SecretStr] = Field(default_factory=dict)
-    query: Mapping[str, str] = Field(default_factory=dict)
+    """Wire format, where it is not the preset's."""
+    base_url: BaseUrl | None = None
+    """Address that the dialect's paths are added to; the preset's when left out."""
+    api_key: ApiKey | None = None
+    """The key; an empty one counts as none, and the preset's environment variable is then looked up."""
+    headers: Headers = Field(default_factory=dict)
+    """Headers sent with every request, besides the dialect's own."""
+    query: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    """Query parameters sent with every request."""
     options: Mapping[str, str] = Field(default_factory=dict)
     """Words that the preset's URL names in braces, such as Azure's deployment."""
     quirks: Mapping[str, Any] = Field(default_factory=dict)
     """Fields of the catalogue row to override for this provider."""
     timeouts: Timeouts | None = None
-    max_response_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    """Limits for this provider's targets, where they name none."""
+    max_response_bytes: Count = Field(default=64 * 1024 * 1024, ge=1024)
+    """A longer answer is cut off and counts as malformed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_said(cls, value: object) -> object:
+        return {} if value is None else value
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _no_empty_key(cls, key: ApiKey | None) -> ApiKey | None:
+        return key if key is not None and key.get_secret_value() else None
+
+    @field_validator("quirks", mode="before")
+    @classmethod
+    def _plain_quirks(cls, value: object) -> object:
+        return resolved(value)
+
+
+def _override_name(name: str) -> str:
+    if name in ("model", "messages", "stream"):
+        raise ValueError(f"{name!r} is the router's own to set; take it out of request")
+    return name
 
 
 class TargetNode(Section):
@@ -82,10 +130,17 @@ class TargetNode(Section):
 
     target: str = Field(pattern=r"^[^/\s]+/\S+$")
     """`provider/model`; the model's name may hold slashes."""
-    request: Mapping[str, Any] = Field(default_factory=dict)
+    request: Mapping[Annotated[str, AfterValidator(_override_name)], Any] = Field(default_factory=dict)
     """Request fields set for this target only; null takes the caller's field away."""
     timeouts: Timeouts | None = None
+    """Limits of this target; otherwise the route's, the provider's, or the defaults."""
     retry: Retry | None = None
+    """Tries of this target; otherwise the route's, or the defaults."""
+
+    @field_validator("request", mode="before")
+    @classmethod
+    def _plain_request(cls, value: object) -> object:
+        return resolved(value)
 
     @property
     def provider(self) -> str:
@@ -101,39 +156,81 @@ class TargetNode(Section):
 class RouteNode(Section):
     """Another route, standing here with all its targets."""
 
-    route: str
+    route: str = Field(min_length=1)
+    """The route's name."""
 
 
 class ChainNode(Section):
     """Nodes tried in order."""
 
     chain: tuple[Node, ...] = Field(min_length=1)
+    """At least one node."""
+
+
+NODE_KEYS = ("target", "route", "chain")
+"""The keys that say what a node is; each node has exactly one of them."""
 
 
 def _node(value: object) -> object:
+    """The full form of a node's shorthand; an error in plain words where it is none of the three."""
     if isinstance(value, str):
-        return TargetNode(target=value)
-    return value
+        return {"target": value} if "/" in value else {"route": value}
+    if isinstance(value, (TargetNode, RouteNode, ChainNode)):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("node", "write provider/model, a route's name, or a mapping with target, route or chain")
+    if "pool" in value:
+        raise PydanticCustomError(
+            "node", "pools are not available in this version; list the targets under chain, the best one first"
+        )
+    named = [key for key in NODE_KEYS if key in value]
+    if len(named) == 1:
+        return value
+    said = f"{named[0]} and {named[1]} exclude each other" if named else "one of target, route or chain is missing"
+    near = "" if named else next(filter(None, (did_you_mean(str(key), NODE_KEYS) for key in value)), "")
+    raise PydanticCustomError("node", "{said}{near}", {"said": said, "near": near})
 
 
-Node = Annotated[TargetNode | RouteNode | ChainNode, BeforeValidator(_node)]
+def _node_tag(value: object) -> str | None:
+    for key in NODE_KEYS:
+        if key in value if isinstance(value, Mapping) else hasattr(value, key):
+            return f"<{key}>"
+    return None
+
+
+Node = Annotated[
+    Annotated[TargetNode, Tag("<target>")]
+    | Annotated[RouteNode, Tag("<route>")]
+    | Annotated[ChainNode, Tag("<chain>")],
+    Discriminator(_node_tag),
+    BeforeValidator(_node),
+]
+"""One step of a chain. Its tags stand in angle brackets so that no error path mistakes them for a key."""
 
 
 class Route(Section):
     """A name that callers use, standing for a tree of targets."""
 
     chain: tuple[Node, ...] = Field(min_length=1)
+    """Where calls go, in order."""
     deadline: Duration | None = None
-    max_attempts: int | None = Field(default=None, ge=1, le=100)
+    """The whole call, in seconds; None: the defaults'."""
+    max_attempts: Count | None = Field(default=None, ge=1, le=100)
     """Attempts over all targets of one call."""
     retry: Retry | None = None
+    """Tries of each target that says nothing itself."""
     timeouts: Timeouts | None = None
+    """Limits of each target that says nothing itself."""
     fallback_on: tuple[Kind, ...] | None = None
+    """Kinds of error after which the next target is tried; None: the defaults'."""
     context_window: tuple[Node, ...] = ()
     """Where to go, after the chain's own targets were too small, for that kind only."""
     content_policy: tuple[Node, ...] = ()
+    """Where to go after a target's content filter refused, for that kind only."""
     on_unsupported: OnUnsupported | None = None
+    """What happens to hints that a target cannot express; None: the defaults'."""
     on_interrupt: Literal["raise"] | None = None
+    """What happens to a stream that breaks after its first word; None: raise."""
 
     @model_validator(mode="before")
     @classmethod
@@ -145,48 +242,93 @@ class Defaults(Section):
     """What every route does unless it says otherwise."""
 
     deadline: Duration = 120.0
-    max_attempts: int = Field(default=4, ge=1, le=100)
+    """The whole call, in seconds."""
+    max_attempts: Count = Field(default=4, ge=1, le=100)
+    """Attempts over all targets of one call."""
     retry: Retry = Retry()
+    """Tries of each target."""
     timeouts: Timeouts = Timeouts()
+    """Limits of each attempt."""
     fallback_on: tuple[Kind, ...] = FALLBACK_ON
+    """Kinds of error after which the next target is tried."""
     on_unsupported: OnUnsupported = "refuse"
+    """What happens to hints that a target cannot express."""
 
 
 class PriceRow(Section):
     """What one model costs, in US dollars per million tokens of each bucket."""
 
     input: Money
+    """Prompt tokens."""
     output: Money
+    """Tokens of the answer."""
     cached: Money | None = None
     """Prompt tokens read from the provider's cache; None: the input price."""
     cache_write: Money | None = None
+    """Prompt tokens written to the provider's cache; None: the input price."""
     reasoning: Money | None = None
-    """None: the output price."""
+    """Tokens of the reasoning; None: the output price."""
+    thinking_output: Money | None = None
+    """All output tokens, reasoning included, of an answer that was thought about; None: no such difference."""
     audio_input: Money | None = None
+    """Prompt tokens of sound; None: the input price."""
     audio_output: Money | None = None
+    """Answer tokens of sound; None: the output price."""
     above: tuple[PriceTier, ...] = ()
     """Other prices for prompts over a number of tokens, smallest first."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        """One amount prices input and output alike; two are input and output."""
+        if isinstance(value, (list, tuple)) and len(value) == 2:
+            return {"input": value[0], "output": value[1]}
+        if isinstance(value, (int, float, str, Decimal)):
+            return {"input": value, "output": value}
+        return value
+
+    @field_validator("above", mode="after")
+    @classmethod
+    def _rising(cls, tiers: tuple[PriceTier, ...]) -> tuple[PriceTier, ...]:
+        lengths = [tier.prompt_tokens for tier in tiers]
+        if lengths != sorted(set(lengths)):
+            raise ValueError("list the tiers by rising prompt_tokens, each number once")
+        return tiers
 
 
 class PriceTier(Section):
     """The prices of a call whose prompt is longer than `prompt_tokens`."""
 
-    prompt_tokens: int = Field(ge=1)
+    prompt_tokens: Count = Field(ge=1)
+    """The tier begins above this many prompt tokens, cached ones included."""
     input: Money
+    """As in PriceRow, and so are the rest."""
     output: Money
     cached: Money | None = None
     cache_write: Money | None = None
     reasoning: Money | None = None
+    thinking_output: Money | None = None
 
 
 class Settings(Section):
     """Everything a Router is made from."""
 
     providers: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    """Accounts and servers, by the name that targets use."""
     routes: Mapping[str, Route] = Field(default_factory=dict)
+    """Names that callers use as `model`."""
     defaults: Defaults = Defaults()
+    """What holds where nothing nearer says otherwise."""
     prices: Mapping[str, PriceRow] = Field(default_factory=dict)
     """By `provider/model`, where `*` stands for any run of characters."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections(cls, value: object) -> object:
+        """A section whose lines are all commented out reads as null and says nothing."""
+        if isinstance(value, Mapping):
+            return {key: item for key, item in value.items() if item is not None}
+        return value
 
 
 PriceRow.model_rebuild()

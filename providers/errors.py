@@ -17,13 +17,13 @@ Policies look only at `kind`; no message, repr or attribute holds a key or a hea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from turnout.config.errors import TurnoutError
 from turnout.config.settings import Kind
 
 if TYPE_CHECKING:
-    from .chat import ChatResponse
+    from .chat import ChatResponse, Usage
 
 
 class RequestError(TurnoutError):
@@ -51,7 +51,9 @@ class ProviderError(TurnoutError):
 
     `kind` is the class as a word, `status` the HTTP status if there was one, `code` the provider's own word,
     `retry_after` the seconds the server asked us to wait, `attempt` the number of the try, from 1.
-    `model_output` marks a refusal of what the model wrote, where one more try may help.
+    `model_output` marks a refusal of what the model wrote, where one more try may help; `usage` holds the
+    tokens that the failed try took, where the provider told. On an error that ends a call, the router sets
+    `attempts` to everything that was tried, as the ledger has it.
     """
 
     kind: Kind = "server"
@@ -78,6 +80,8 @@ class ProviderError(TurnoutError):
         self.retry_after = retry_after
         self.attempt = attempt
         self.model_output = model_output
+        self.usage: Usage | None = None
+        self.attempts: tuple[Any, ...] = ()
         super().__init__(message)
 
     advice: ClassVar[str] = "Try again later, or add a fallback target."

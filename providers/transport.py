@@ -25,6 +25,10 @@ from turnout.config.errors import ConfigError, TurnoutError
 from .dialect import WireRequest
 from .errors import AttemptTimeoutError, ConnectionFailedError, MalformedResponseError
 
+NEVER_SENT = "connect_failed"
+"""`code` of an error that came before anything could be sent."""
+NEVER_CONNECTED = "connect_timeout"
+"""`code` of a timeout that came before anything could be sent."""
 _CLOSING = 2.0  # seconds that closing a connection may take before it is given up
 
 
@@ -209,7 +213,7 @@ def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | N
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"ConnectTimeout", "PoolTimeout"}:
         limit = "" if connect_timeout is None else f" within {connect_timeout:g} s"
-        return AttemptTimeoutError(f"no connection to the server{limit}.", code="connect_timeout")
+        return AttemptTimeoutError(f"no connection to the server{limit}.", code=NEVER_CONNECTED)
     if names & {"InvalidURL", "UnsupportedProtocol"}:
         return ConfigError("the provider's base_url is not an http or https URL; correct it in the settings.")
     if names & {"LocalProtocolError", "UnicodeEncodeError"}:
@@ -221,7 +225,8 @@ def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | N
         return MalformedResponseError("the answer's content-encoding is broken.")
     if "TransportError" in names:
         what = _WHAT.get(type(error).__name__, "the connection failed")
-        return ConnectionFailedError(f"{what}{_reason(error)}.")
+        code = NEVER_SENT if "ConnectError" in names else None
+        return ConnectionFailedError(f"{what}{_reason(error)}.", code=code)
     return None
 
 

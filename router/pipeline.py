@@ -70,7 +70,7 @@ class Call:
     @property
     def route(self) -> str | None:
         """The route that was named; None where the call named its target itself."""
-        return None if self.plan.route == self.target.name and not self.plan.falls_back else self.plan.route
+        return None if self.plan.direct else self.plan.route
 
     def trace(self) -> Trace:
         """How the call was routed until now."""

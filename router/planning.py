@@ -24,7 +24,6 @@ from turnout.config.settings import (
     ChainNode,
     Kind,
     Node,
-    OnUnsupported,
     Retry,
     Route,
     RouteNode,
@@ -84,7 +83,8 @@ class Plan:
     """Attempts over all targets."""
     fallback_on: frozenset[Kind]
     """Kinds after which the next target is tried."""
-    on_unsupported: OnUnsupported
+    direct: bool = False
+    """Whether the name is `provider/model` itself, and no route."""
 
     @property
     def everything(self) -> Iterator[PlannedTarget]:
@@ -189,12 +189,12 @@ class Planner:
             # a chain longer than the default would otherwise hold targets that no call can reach
             max_attempts=stated or max(defaults.max_attempts, len(targets)),
             fallback_on=frozenset(defaults.fallback_on if route.fallback_on is None else route.fallback_on),
-            on_unsupported=route.on_unsupported or defaults.on_unsupported,
+            direct=direct,
         )
 
     def _targets(self, nodes: Iterable[Node], scope: _Scope) -> tuple[PlannedTarget, ...]:
         """All targets under `nodes`, with the branches of the routes around them."""
-        branches: dict[tuple[str, Kind], tuple[PlannedTarget, ...]] = {}
+        branches: dict[tuple[tuple[str, ...], Kind], tuple[PlannedTarget, ...]] = {}
         found: dict[object, PlannedTarget] = {}
         for node, inside in self._leaves(nodes, scope):
             own = {kind: branch for kind in _BRANCHES if (branch := self._branch(kind, inside, branches))}
@@ -222,17 +222,20 @@ class Planner:
         return inner
 
     def _branch(
-        self, kind: Kind, scope: _Scope, made: dict[tuple[str, Kind], tuple[PlannedTarget, ...]]
+        self,
+        kind: Kind,
+        scope: _Scope,
+        made: dict[tuple[tuple[str, ...], Kind], tuple[PlannedTarget, ...]],
     ) -> tuple[PlannedTarget, ...]:
         """Where to go for a kind: the list of the nearest route that has one."""
-        for place, (name, route) in enumerate(scope.routes):
+        for place, (_, route) in enumerate(scope.routes):
             nodes: tuple[Node, ...] = getattr(route, kind)
             if nodes:
-                if (name, kind) not in made:
-                    around = _Scope(scope.routes[place:])
+                around = _Scope(scope.routes[place:])
+                if (around.names, kind) not in made:
                     leaves = (self._planned(*leaf, kind) for leaf in self._leaves(nodes, around))
-                    made[name, kind] = tuple({_identity(one): one for one in leaves}.values())
-                return made[name, kind]
+                    made[around.names, kind] = tuple({_identity(one): one for one in leaves}.values())
+                return made[around.names, kind]
         return ()
 
     def _planned(self, node: TargetNode, scope: _Scope, branch: Kind | None = None) -> PlannedTarget:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record
+from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record, always
 from .response import Annotation, AudioAnswer, Envelope, Logprobs
 
 
@@ -96,7 +96,7 @@ class ChunkChoice(Record):
 class ChatChunk(Envelope):
     """One piece of a streamed answer."""
 
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    object: Annotated[Literal["chat.completion.chunk"], always("chat.completion.chunk")] = "chat.completion.chunk"
     """What this is; providers' other words for it are not kept."""
     choices: Annotated[list[ChunkChoice], NullAsEmptyList] = []
     """What is new, choice by choice; empty on a chunk that carries only usage or news of the provider's own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .record import NullAsEmptyList, Record
+from .record import NullAsEmptyList, Record, always
 
 
 class Model(Record):
@@ -12,7 +12,7 @@ class Model(Record):
 
     id: str
     """What requests name it by; may hold slashes."""
-    object: Literal["model"] = "model"
+    object: Annotated[Literal["model"], always("model")] = "model"
     """What this is; providers' other words for it are not kept."""
     created: int | None = None
     """When it was made, in Unix seconds; null where the provider does not say."""
@@ -23,7 +23,7 @@ class Model(Record):
 class ModelList(Record):
     """All models on offer."""
 
-    object: Literal["list"] = "list"
+    object: Annotated[Literal["list"], always("list")] = "list"
     """What this is; providers' other words for it are not kept."""
     data: Annotated[list[Model], NullAsEmptyList] = []
     """The models."""

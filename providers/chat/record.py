@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
+from typing_extensions import override
 
 
 class Record(BaseModel):
@@ -16,12 +17,20 @@ class Record(BaseModel):
     as leaving it out.
     """
 
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False, populate_by_name=True)
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, populate_by_name=True, defer_build=True)
 
     always_written: ClassVar[frozenset[str]] = frozenset()
     """Fields that OpenAI's shape shows even where they are null."""
     extensions: ClassVar[frozenset[str]] = frozenset()
     """Fields that are ours, and written only where they are asked for."""
+    wire_names: ClassVar[Mapping[str, str]] = {}
+    """Fields whose name on the wire is not a Python name that a model may have."""
+
+    @classmethod
+    @override
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.wire_names = {name: field.alias for name, field in cls.model_fields.items() if field.alias}
 
     def wire(self, *, extensions: bool = False) -> dict[str, Any]:
         """The record as JSON-ready values of its own: changing them does not change the record.
@@ -30,14 +39,13 @@ class Record(BaseModel):
         came. `extensions` adds the fields that are turnout's own, such as cost and trace.
         """
         written: dict[str, Any] = {}
-        aliases = _aliases(type(self))
         for name, value in self.__dict__.items():
             if value is None:
                 if name not in self.always_written:
                     continue
             elif name in self.extensions and not extensions:
                 continue
-            written[aliases.get(name, name)] = _plain(value, extensions)
+            written[self.wire_names.get(name, name)] = _plain(value, extensions)
         for name, value in (self.__pydantic_extra__ or {}).items():
             written[name] = _plain(value, extensions)
         return written
@@ -47,14 +55,6 @@ class FrozenRecord(Record):
     """A record of a request: it is checked once and cannot change after; `model_copy(update=…)` makes another."""
 
     model_config = ConfigDict(frozen=True)
-
-
-def _aliases(model: type[Record]) -> Mapping[str, str]:
-    found = model.__dict__.get("_wire_names")
-    if found is None:
-        found = {name: field.alias for name, field in model.model_fields.items() if field.alias}
-        type.__setattr__(model, "_wire_names", found)
-    return found  # type: ignore[no-any-return]
 
 
 def _plain(value: object, extensions: bool) -> Any:
@@ -94,6 +94,11 @@ def _whole_number(value: object) -> object:
 
 def _seconds(value: object) -> object:
     return int(value) if isinstance(value, float) else _whole_number(value)
+
+
+def always(word: str) -> BeforeValidator:
+    """Reads every value as `word`, for a field that says the same in every answer."""
+    return BeforeValidator(lambda _: word)
 
 
 Flag = Annotated[bool, Strict()]

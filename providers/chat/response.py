@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from .message import AudioReference, Message
-from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record, Seconds, Words
+from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record, Seconds, Words, always
 from .tools import FunctionCall, ToolCall
 from .usage import Cost, Usage
 
@@ -194,7 +194,7 @@ class Envelope(Record):
 class ChatResponse(Envelope):
     """A whole answer."""
 
-    object: Literal["chat.completion"] = "chat.completion"
+    object: Annotated[Literal["chat.completion"], always("chat.completion")] = "chat.completion"
     """What this is; providers' other words for it are not kept."""
     choices: Annotated[list[Choice], NullAsEmptyList] = []
     """The answers, one unless the request's `n` asked for more."""

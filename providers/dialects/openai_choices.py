@@ -25,7 +25,7 @@ FINISH: Mapping[str, str] = {
     "tool_calls": "tool_calls", "tool_use": "tool_calls", "function_call": "tool_calls",
     "content_filter": "content_filter", "sensitive": "content_filter", "refusal": "content_filter",
 }  # fmt: skip
-"""The hosts' finish reasons in the contract's words; one that is not listed here means `stop`."""
+"""The hosts' finish reasons in the contract's words; one that is not listed here stays as it is."""
 
 FINISH_ERRORS = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted"})
 """Finish reasons that report a failure of the host."""
@@ -191,7 +191,7 @@ class ChoiceReader:
             self.failure = self.failure or finish_error(word, self._target)
             choice["finish_reason"] = None
             return
-        reason = FINISH.get(word, "stop")
+        reason = FINISH.get(word, word)
         if reason == "stop" and self._calls.seen:
             reason = "tool_calls"
         if reason != word:

@@ -9,7 +9,7 @@ import click
 from turnout.config.errors import ConfigError, TurnoutError
 from turnout.providers.errors import RequestError, UnsupportedError
 
-from ..errors import AllTargetsFailedError
+from ..errors import AllTargetsFailedError, CallError
 
 
 class ExitCode(IntEnum):
@@ -48,29 +48,31 @@ def lines(error: BaseException) -> list[str]:
     """What to write on stderr: one line, or one for each problem of a configuration."""
     match error:
         case ConfigError(problems=problems):
-            return [str(problem) for problem in problems]
-        case TurnoutError():
-            return [_one_line(str(error))]
+            return [one_line(str(problem)) for problem in problems]
+        case CallError():
+            message, *attempts = str(error).splitlines()
+            return [one_line(f"{message} {'; '.join(attempts)}")]
         case click.UsageError():
-            asked = f" (see: {error.ctx.command_path} --help)" if error.ctx is not None else ""
-            return [_one_line(error.format_message()) + asked]
+            asked = "" if error.ctx is None else f" (see: {error.ctx.command_path} --help)"
+            return [one_line(error.format_message()) + asked]
         case click.ClickException():
-            return [_one_line(error.format_message())]
+            return [one_line(error.format_message())]
         case KeyboardInterrupt() | click.Abort():
             return ["interrupted"]
-        case OSError():
-            return [_one_line(str(error))]
+        case TurnoutError() | OSError():
+            return [one_line(str(error))]
         case _:
-            about = f"{type(error).__name__}: {error}"
-            return [_one_line(f"internal error: {about} (turnout --traceback shows where; please report it)")]
+            about = f"internal error: {type(error).__name__}: {error}"
+            return [one_line(f"{about} (`turnout --traceback …` shows where; please report it)")]
 
 
 def alone(error: BaseException) -> BaseException:
-    """The one exception that a group, or a group of groups, holds; the group itself where it holds several."""
+    """The one exception that a group, or a group of groups, holds; the group where it holds several."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """`text` with every run of white space as one blank."""
     return " ".join(text.split())

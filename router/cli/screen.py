@@ -1,4 +1,4 @@
-"""What people see: answers on stdout, everything about them on stderr or around them, in colour or plain."""
+"""What people see: coloured and boxed on a terminal, plain text everywhere else."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Screen:
-    """Writes to one of the two outputs.
+    """Writes to stdout or to stderr.
 
-    `plain` writes neither colour nor boxes, nor breaks a line, so that other programs can read it; rich's own
-    signs (NO_COLOR, a pipe instead of a terminal) switch colour off too.
+    Colour and boxes appear on a terminal only, and not there either with `plain` or NO_COLOR. No line of text
+    is ever broken, so that other programs can read what is written.
     """
 
     def __init__(self, *, plain: bool = False, stderr: bool = False) -> None:
-        self._plain = plain
-        self._console = Console(
-            stderr=stderr, no_color=True if plain else None, force_terminal=False if plain else None, highlight=False
+        self._console = (
+            Console(stderr=stderr, highlight=False, force_terminal=False, no_color=True)
+            if plain
+            else Console(stderr=stderr, highlight=False)
         )
 
-    def line(self, text: str = "", *, style: str = "") -> None:
+    def line(self, text: str = "", style: str = "") -> None:
         """One line; `style` is rich's, such as `bold` or `red`."""
-        self._write(text + "\n", style)
+        self.piece(text + "\n", style)
 
-    def piece(self, text: str, *, style: str = "") -> None:
+    def piece(self, text: str, style: str = "") -> None:
         """A piece of an answer, as it comes."""
-        self._write(text, style)
+        self._console.print(Text(harmless(text), style), end="", soft_wrap=True)
+        self._console.file.flush()
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()
+    ) -> None:
         """Rows under headings; the columns named in `numbers` are aligned to the right."""
         cells = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
-        if self._plain or not self._console.is_terminal:
+        if not self._console.is_terminal:
             self._plain_table(columns, cells, numbers)
             return
         table = Table(header_style="bold", border_style="dim")
@@ -47,7 +51,9 @@ class Screen:
             table.add_row(*(Text(cell) for cell in row))
         self._console.print(table)
 
-    def _plain_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
+    def _plain_table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]
+    ) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
         for row in (columns, *rows):
             cells = (
@@ -56,13 +62,9 @@ class Screen:
             )
             self.line("  ".join(cells).rstrip())
 
-    def _write(self, text: str, style: str) -> None:
-        self._console.print(Text(harmless(text), style), end="", soft_wrap=True)
-        self._console.file.flush()
-
 
 def harmless(text: str) -> str:
-    """`text` without control characters, which a model could use to command the terminal; lines and tabs stay."""
+    """`text` without control characters, with which a model could command the terminal; lines and tabs stay."""
     return _CONTROL.sub("", text)
 
 
@@ -70,13 +72,11 @@ def money(amount: Decimal | None) -> str:
     """US dollars with every digit that counts, or `unknown`."""
     if amount is None:
         return "unknown"
-    text = f"{amount:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    whole, _, cents = text.partition(".")
+    whole, _, cents = f"{amount:f}".partition(".")
+    cents = cents.rstrip("0")
     return f"${whole}.{cents.ljust(2, '0')}" if cents else f"${whole}"
 
 
-def seconds(value: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """Seconds to the hundredth, or a dash."""
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if seconds is None else f"{seconds:.2f}"

@@ -233,7 +233,7 @@ def demo_scripts() -> dict[str, Script]:
             ]
         ),
         "cut-short": Script(replies=[Reply(text=_STORY, cut_after_events=1)]),
-        "story": Script(replies=[Reply(text=_STORY, reasoning=_PLOT, drip_delay=0.03)]),
+        "story": Script(replies=[Reply(text=_STORY, reasoning=_PLOT, drip_delay=0.02)]),
     }
 
 

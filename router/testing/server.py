@@ -139,6 +139,7 @@ class Simulator:
             request.method, request.target, request.headers, _parsed(request.body), request.body
         )
         self.requests.append(received)
+        number = len(self.requests)
         reusable = False
 
         async def watch() -> None:
@@ -149,14 +150,13 @@ class Simulator:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch)
             try:
-                reusable = await self._respond(connection, received)
+                reusable = await self._respond(connection, received, number)
             except (anyio.BrokenResourceError, anyio.ClosedResourceError):
                 received.disconnected = not received.answered
             tasks.cancel_scope.cancel()
         return reusable and connection.reuse()
 
-    async def _respond(self, connection: Connection, received: Received) -> bool:
-        number = len(self.requests)
+    async def _respond(self, connection: Connection, received: Received, number: int) -> bool:
         reply, row, reaction = self._reaction(received, number)
         await anyio.sleep(reply.latency)
         if reply.hang_up:
@@ -193,11 +193,13 @@ class Simulator:
             return _PLAIN, self._row, self._failure(405, f"Not allowed here: {received.method}; use POST")
         if not isinstance(received.body, dict):
             return _PLAIN, self._row, self._failure(400, "We could not parse the JSON body of your request.")
-        fault = refused(received.body, self._row)
-        if fault is not None:
-            return _PLAIN, self._row, json_answer(*fault)
-        reply = self._next_reply(received.body)
+        model = received.model or ""
+        reply = self._reply(model, received.body)
         row = self._row if reply.quirks is None else quirks(reply.quirks)
+        fault = refused(received.body, row)
+        if fault is not None:
+            return _PLAIN, row, json_answer(*fault)
+        self._served[model] = self._served.get(model, 0) + 1
         return reply, row, answer(received.body, reply, row, number)
 
     def _may_enter(self, headers: Mapping[str, str]) -> bool:
@@ -224,14 +226,11 @@ class Simulator:
                 return json_answer(200, row)
         return self._failure(404, f"The model {wanted!r} does not exist.")
 
-    def _next_reply(self, request: Mapping[str, Any]) -> Reply:
-        model = request["model"]
+    def _reply(self, model: str, request: Mapping[str, Any]) -> Reply:
         script = self._scripts.get(model)
         if script is None:
             return Reply(text=_last_words(request) or "Hello")
-        number = self._served.get(model, 0)
-        self._served[model] = number + 1
-        return script.reply(number)
+        return script.reply(self._served.get(model, 0))
 
 
 class _Tasks:
@@ -276,9 +275,12 @@ def _parsed(body: bytes) -> Any:
 
 
 def _last_words(request: Mapping[str, Any]) -> str:
-    """The text of the user's last message."""
-    users = [message for message in request["messages"] if message.get("role") == "user"]
-    return text_of(users[-1]) if users else ""
+    """The text of the user's last message, if the request has one."""
+    messages = request.get("messages")
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, Mapping) and message.get("role") == "user":
+            return text_of(message)
+    return ""
 
 
 def _merged(own: Mapping[str, str], scripted: Mapping[str, str]) -> dict[str, str]:

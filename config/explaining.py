@@ -1,0 +1,163 @@
+"""What pydantic found, in words for the one who wrote the settings: no type names, no values, the nearest right key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from .findings import Finding, Path, spell, value_at, written_path
+from .settings import (
+    ChainNode,
+    Defaults,
+    Kind,
+    PriceRow,
+    PriceTier,
+    ProviderSettings,
+    Retry,
+    Route,
+    RouteNode,
+    Settings,
+    TargetNode,
+    Timeouts,
+)
+from .suggestions import did_you_mean
+
+_ALSO_AT_TOP = ("include",)
+_NAMED: dict[str, tuple[str, type[BaseModel]]] = {
+    "providers": ("provider", ProviderSettings),
+    "routes": ("route", Route),
+    "prices": ("price", PriceRow),
+}
+_NESTED: dict[str, type[BaseModel]] = {"retry": Retry, "timeouts": Timeouts}
+_NODES: dict[str, type[BaseModel]] = {"target": TargetNode, "route": RouteNode, "chain": ChainNode}
+_LATER = ("breaker", "limits", "budget", "hedge", "strategy", "weight")
+"""Words of larger routers that this version has no meaning for; a plain 'unknown key' would puzzle."""
+
+
+def explain(error: ValidationError, value: object) -> list[Finding]:
+    """The findings in `error`, by their paths in `value`, which is what the user wrote."""
+    findings = [
+        finding
+        for details in error.errors(include_url=False, include_input=False)
+        if (finding := _finding(details, value)) is not None
+    ]
+    return _without_echoes(findings)
+
+
+def _without_echoes(findings: list[Finding]) -> list[Finding]:
+    """Leave out what only repeats another finding: the same words twice, a missing key beside its misspelling."""
+    mended = {
+        (finding.path[:-1], finding.message.rpartition("did you mean ")[2])
+        for finding in findings
+        if finding.message.startswith("unknown key")
+    }
+    kept: list[Finding] = []
+    for finding in findings:
+        echo = (finding.path, finding.message.rpartition(" needs ")[2] + "?") in mended
+        if finding not in kept and not echo:
+            kept.append(finding)
+    return kept
+
+
+def _finding(details: ErrorDetails, value: object) -> Finding | None:
+    loc = details["loc"]
+    at_key = bool(loc) and loc[-1] == "[key]"
+    full: Path = tuple(step for step in loc if not (isinstance(step, str) and step.startswith(("<", "[key]"))))
+    path = written_path(value, full)
+    match details["type"]:
+        case "extra_forbidden":
+            return Finding(path, _unknown_key(path, value), at_key=True)
+        case "missing":
+            return Finding(path, f"{_name(path)} needs {str(full[-1])!r}")
+        case "too_short" if value_at(value, path):
+            return None  # the list is not empty; its items' own findings stand elsewhere
+    said = _said(details, value_at(value, path))
+    return Finding(path, said if at_key or not path else f"{spell(path)}: {said}", at_key=at_key)
+
+
+def _said(details: ErrorDetails, value: object) -> str:
+    context: Mapping[str, Any] = details.get("ctx", {})
+    match details["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "node":
+            return details["msg"]
+        case "literal_error":
+            return _not_one_of(context["expected"], value)
+        case "greater_than_equal":
+            return f"this must be at least {context['ge']}"
+        case "less_than_equal":
+            return f"this must be at most {context['le']}"
+        case "string_pattern_mismatch":
+            return f"{value!r} is no target; write provider/model, without spaces"
+        case kind:
+            return _EXPECTED.get(kind, details["msg"])
+
+
+_EXPECTED = {
+    "string_type": "text is expected here; put quotes around it",
+    "string_too_short": "this text is empty",
+    "too_short": "the list is empty; name at least one target",
+    "tuple_type": "a list is expected here",
+    "mapping_type": "a mapping of names to values is expected here",
+    "dict_type": "a mapping of names to values is expected here",
+    "model_type": "a mapping of keys to values is expected here",
+    "model_attributes_type": "a mapping of keys to values is expected here",
+    "int_type": "a whole number is expected here",
+    "int_from_float": "a whole number is expected here",
+    "int_parsing_size": "this number is too large",
+    "float_type": "a number is expected here",
+    "finite_number": "a finite number is expected here",
+}
+
+
+def _not_one_of(expected: str, value: object) -> str:
+    words = [piece for piece in expected.split("'") if piece.strip() not in ("", ",", "or")]
+    near = did_you_mean(value, words) if isinstance(value, str) else ""
+    listed = near or f"; write one of {', '.join(words)}"
+    what = f"{value!r} is not known here" if isinstance(value, str) else "this is not known here"
+    if set(words) == set(get_args(Kind)):
+        what = f"{value!r} is no kind of error" if isinstance(value, str) else "a kind of error is a word"
+    return what + listed
+
+
+def _unknown_key(path: Path, value: object) -> str:
+    key = str(path[-1])
+    model, where = _model(path[:-1], value)
+    options = [*model.model_fields, *(_ALSO_AT_TOP if model is Settings else ())]
+    near = did_you_mean(key, options)
+    if not near and key in _LATER:
+        return f"{key!r} in {where} is not available in this version; leave it out"
+    return f"unknown key {key!r} in {where}" + (near or f"; it takes {', '.join(options)}")
+
+
+def _model(path: Path, value: object) -> tuple[type[BaseModel], str]:
+    """The model that stands at `path`, and its name in words."""
+    if not path:
+        return Settings, "the settings"
+    if len(path) == 2 and path[0] in _NAMED:
+        return _NAMED[str(path[0])][1], _name(path)
+    last = path[-1]
+    if isinstance(last, int):
+        if path[0] == "prices":
+            return PriceTier, _name(path)
+        node = value_at(value, path)
+        tags = [tag for tag in _NODES if isinstance(node, Mapping) and tag in node]
+        return _NODES[tags[0]] if tags else TargetNode, _name(path)
+    return _NESTED.get(last, Defaults), _name(path)
+
+
+def _name(path: Path) -> str:
+    """A section in words: `route 'x'`, `retry of route 'x'`, `routes.x.chain[0]`."""
+    if len(path) >= 2 and path[0] in _NAMED:
+        named = f"{_NAMED[str(path[0])][0]} {str(path[1])!r}"
+        if len(path) == 2:
+            return named
+        if len(path) == 3 and path[2] in _NESTED:
+            return f"{path[2]} of {named}"
+    if not path:
+        return "the settings"
+    return spell(path)

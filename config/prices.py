@@ -1,0 +1,100 @@
+"""The price book: which row of prices holds for a target, where it comes from, and as of when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Self
+
+import yaml
+
+from .settings import PriceRow
+
+_DATED = re.compile(r"(?P<undated>.+)-(?:\d{4}-\d{2}-\d{2}|\d{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The prices that hold for a target, and where they stand."""
+
+    row: PriceRow
+    """US dollars per million tokens."""
+    name: str
+    """Which row: the user's own pattern, or `preset/model` of the seed."""
+    as_of: date | None
+    """The day on which the seed's row was true; None for the user's own prices."""
+    source: str | None = None
+    """The page that the seed's row comes from; None for the user's own prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Prices by target. It never changes: `with_overrides` gives a new one."""
+
+    rows: Mapping[str, Price]
+    """The seed: `preset/model` to its price."""
+    overrides: Mapping[str, PriceRow]
+    """The user's own prices: `provider/model`, where `*` stands for any run of characters."""
+
+    @classmethod
+    def seed(cls) -> Self:
+        """The book that comes with turnout (`prices.yaml`), without any price of the user's."""
+        return cls(_seed_rows(), MappingProxyType({}))
+
+    def with_overrides(self, prices: Mapping[str, PriceRow]) -> Self:
+        """A book in which `prices`, such as `Settings.prices`, win over what is there."""
+        return replace(self, overrides=MappingProxyType({**self.overrides, **prices}))
+
+    def find(self, provider: str, model: str, preset: str | None) -> Price | None:
+        """The price of a provider's model; None where nobody knows it, which is not the same as 0.
+
+        The user's own prices are looked up by the configured name of the provider: the exact name, then the
+        model's undated name, then patterns, the longest first. After them the seed is looked up by preset, exactly
+        and then undated. A name is undated by leaving out `-YYYY-MM-DD` or `-YYYYMMDD` at its end.
+        """
+        names = _names(model)
+        for name in names:
+            if (row := self.overrides.get(f"{provider}/{name}")) is not None:
+                return Price(row, f"{provider}/{name}", None)
+        for pattern in sorted(self.overrides, key=lambda text: (-len(text), text)):
+            if "*" in pattern and _matches(pattern, f"{provider}/{model}"):
+                return Price(self.overrides[pattern], pattern, None)
+        found = (self.rows.get(f"{preset}/{name}") for name in names)
+        return next((price for price in found if price is not None), None)
+
+
+def _names(model: str) -> tuple[str, ...]:
+    dated = _DATED.fullmatch(model)
+    return (model,) if dated is None else (model, dated["undated"])
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether `name` fits, every `*` standing for any run of characters and everything else for itself."""
+    first, *rest = pattern.split("*")
+    last = rest.pop()
+    if not name.startswith(first) or not name.endswith(last) or len(name) < len(first) + len(last):
+        return False
+    position, end = len(first), len(name) - len(last)
+    for piece in rest:
+        found = name.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return True
+
+
+@cache
+def _seed_rows() -> Mapping[str, Price]:
+    text = files(__package__ or "turnout.config").joinpath("prices.yaml").read_text("utf-8")
+    rows: dict[str, Price] = {}
+    for group in yaml.safe_load(text):
+        for preset in group["presets"]:
+            for model, row in group["models"].items():
+                name = f"{preset}/{model}"
+                rows[name] = Price(PriceRow.model_validate(row), name, group["as_of"], group["source"])
+    return MappingProxyType(rows)

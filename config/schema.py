@@ -1,0 +1,82 @@
+"""The JSON Schema of a settings file, for editors: shorthands included, `${NAME}` allowed wherever a number is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .settings import Settings
+
+_VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "An environment variable."}
+_TYPED = frozenset({"integer", "number"})
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON Schema (draft 2020-12) that every loadable file satisfies once it is read as YAML 1.2."""
+    schema = Settings.model_json_schema()
+    definitions = schema["$defs"]
+    definitions["Node"] = _node(definitions)
+    _name_nodes(schema)
+    _allow_variables(schema)
+    properties = schema["properties"]
+    _also(properties["providers"], "additionalProperties", {"type": "null"})
+    _also(properties["routes"], "additionalProperties", _list_of_nodes())
+    amount = definitions["PriceRow"]["properties"]["input"]
+    plain = {key: item for key, item in amount.items() if key not in ("title", "description")}
+    pair = {"type": "array", "prefixItems": [plain, plain], "minItems": 2, "maxItems": 2}
+    _also(properties["prices"], "additionalProperties", plain, pair)
+    names = {"type": "string", "minLength": 1}
+    for name in list(properties):
+        properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
+    properties["include"] = {
+        "description": "Other files, relative to this one, whose providers, routes and prices are added.",
+        "anyOf": [names, {"type": "array", "items": names}],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "turnout settings",
+        "type": ["object", "null"],
+    }
+
+
+def _node(definitions: dict[str, Any]) -> dict[str, Any]:
+    nodes = [{"$ref": f"#/$defs/{name}"} for name in ("TargetNode", "RouteNode", "ChainNode") if name in definitions]
+    shorthand = {"type": "string", "minLength": 1, "description": "provider/model, or the name of a route."}
+    return {"description": "One step of a chain.", "anyOf": [shorthand, *nodes]}
+
+
+def _list_of_nodes() -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": "#/$defs/Node"}, "minItems": 1}
+
+
+def _also(holder: dict[str, Any], key: str, *schemas: dict[str, Any]) -> None:
+    holder[key] = {"anyOf": [holder[key], *schemas]}
+
+
+def _name_nodes(schema: Any) -> None:
+    """Point every list of nodes at the one definition that knows the shorthands."""
+    if isinstance(schema, list):
+        for item in schema:
+            _name_nodes(item)
+    elif isinstance(schema, dict):
+        if "oneOf" in schema.get("items", {}):
+            schema["items"] = {"$ref": "#/$defs/Node"}
+        for item in schema.values():
+            _name_nodes(item)
+
+
+def _allow_variables(schema: Any) -> None:
+    """Let a variable stand where the schema wants a number, one of some words, or text of a certain form."""
+    if isinstance(schema, list):
+        for item in schema:
+            _allow_variables(item)
+        return
+    if not isinstance(schema, dict):
+        return
+    for item in schema.values():
+        _allow_variables(item)
+    if schema.get("type") in _TYPED or "enum" in schema or "const" in schema or "pattern" in schema:
+        kept = {key: schema.pop(key) for key in ("title", "description", "default") if key in schema}
+        rule = dict(schema)
+        schema.clear()
+        schema.update(kept, anyOf=[rule, dict(_VARIABLE)])

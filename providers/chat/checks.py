@@ -1,0 +1,144 @@
+"""The rules of the contract that hold between fields."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from .legacy import broken
+from .message import Message
+from .record import Record
+from .tools import NamedToolChoice, ToolCall
+
+if TYPE_CHECKING:
+    from .request import ChatCompletion
+
+_ASSISTANT_ONLY = ("tool_calls", "function_call", "refusal", "audio", "reasoning", "reasoning_details")
+
+
+def check(request: ChatCompletion) -> None:
+    """Raise pydantic's custom error, with the field's path in its context, for the first broken rule."""
+    _check_messages(request.messages)
+    _check_tools(request)
+    _check_options(request)
+    for path, value in _untyped(request, ""):
+        _check_json(path, value)
+
+
+def _check_messages(messages: list[Message]) -> None:
+    called: set[str] = set()
+    for place, message in enumerate(messages):
+        path = f"messages[{place}]"
+        if message.role == "assistant":
+            _check_calls(f"{path}.tool_calls", message.tool_calls or [], called)
+        else:
+            _check_bystander(path, message)
+        if message.role == "tool":
+            _check_answer(f"{path}.tool_call_id", message.tool_call_id, called)
+        elif message.tool_call_id is not None:
+            raise broken(f"{path}.tool_call_id", "Only a tool message answers a call.")
+        if message.content is None and not (message.tool_calls or message.refusal or message.audio):
+            raise broken(
+                f"{path}.content",
+                "Content is required, unless an assistant called a tool, refused or spoke."
+                if message.role == "assistant"
+                else f"A {message.role} message must have content.",
+            )
+
+
+def _check_bystander(path: str, message: Message) -> None:
+    for name in _ASSISTANT_ONLY:
+        if getattr(message, name):
+            raise broken(f"{path}.{name}", "Only an assistant message may have this.")
+
+
+def _check_calls(path: str, calls: list[ToolCall], called: set[str]) -> None:
+    for place, call in enumerate(calls):
+        if not call.id:
+            raise broken(f"{path}[{place}].id", "A tool call must have an id, so that it can be answered.")
+        if call.type == "function" and not (call.function and call.function.name):
+            field = "function.name" if call.function else "function"
+            raise broken(f"{path}[{place}].{field}", "A tool call must say which function it calls.")
+        called.add(call.id)
+
+
+def _check_answer(path: str, call_id: str | None, called: set[str]) -> None:
+    if not call_id:
+        raise broken(path, "A tool message must say which call it answers.")
+    if call_id not in called:
+        raise broken(path, "No earlier assistant message made a tool call with this id.")
+
+
+def _check_tools(request: ChatCompletion) -> None:
+    for place, tool in enumerate(request.tools or ()):
+        if tool.type == "function" and tool.function is None:
+            raise broken(f"tools[{place}].function", "A tool of type function must describe its function.")
+    choice = request.tool_choice
+    if isinstance(choice, NamedToolChoice) and choice.type == "function" and choice.function is None:
+        raise broken("tool_choice.function", "This tool choice must name the function to call.")
+
+
+def _check_options(request: ChatCompletion) -> None:
+    if request.top_logprobs is not None and not request.logprobs:
+        raise broken("top_logprobs", "Set logprobs to true to ask for top_logprobs.")
+    if request.stream_options is not None and not request.stream:
+        raise broken("stream_options", "Stream options are only for requests with stream set to true.")
+    if request.audio is None and "audio" in (request.modalities or ()):
+        raise broken("audio", "Audio among the modalities needs audio with a format and a voice.")
+    new, old = request.max_completion_tokens, request.max_tokens
+    if new is not None and old is not None and new != old:
+        raise broken("max_tokens", "It differs from max_completion_tokens, its newer name; give one of them.")
+    wanted = request.response_format
+    if wanted and wanted.type == "json_schema" and wanted.json_schema is None:
+        raise broken("response_format.json_schema", "The json_schema format needs a schema with a name.")
+
+
+def _untyped(record: Record, path: str) -> Iterator[tuple[str, object]]:
+    """The values that no type has checked: unknown fields, schemas and other free objects."""
+    extra = record.__pydantic_extra__ or {}
+    for name in record.model_fields_set:
+        if name not in extra:
+            field = f"{path}{record.wire_names.get(name, name)}"
+            yield from _untyped_within(getattr(record, name), field)
+    for name, value in extra.items():
+        yield f"{path}{name}", value
+
+
+def _untyped_within(value: object, path: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Record):
+        yield from _untyped(value, f"{path}.")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _untyped_within(item, f"{path}[{place}]")
+    elif isinstance(value, dict):
+        yield path, value
+
+
+def _check_json(path: str, value: object) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise broken(*_not_json(path, value)) from None
+
+
+def _not_json(path: str, value: object, depth: int = 100) -> tuple[str, str]:
+    """Where in `value` JSON ends, and why."""
+    if depth == 0:
+        return path.partition("[")[0].partition(".")[0], "It is nested too deeply, or contains itself."
+    inner: Iterator[tuple[str, object]] = iter(())
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            return path, "Keys must be text."
+        inner = ((f"{path}.{key}", item) for key, item in value.items())
+    elif isinstance(value, (list, tuple)):
+        inner = ((f"{path}[{place}]", item) for place, item in enumerate(value))
+    elif isinstance(value, float) and not math.isfinite(value):
+        return path, "It must be a finite number; JSON has no NaN and no Infinity."
+    for item_path, item in inner:
+        try:
+            json.dumps(item, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            return _not_json(item_path, item, depth - 1)
+    return path, "It must be a value that JSON can say: text, numbers, true, false, null, lists and objects."

@@ -1,0 +1,63 @@
+"""Guesses at token counts, for what no provider counted: a stream cut short, a call not made yet.
+
+Four UTF-8 bytes to a token, and a few for each message: near enough for English and code, high for other
+scripts. Whatever is computed from a guess says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from turnout.providers.chat import ChatCompletion, ChatResponse, Usage
+
+_BYTES_PER_TOKEN = 4
+_PER_MESSAGE = 4  # role and separators, as chat templates write them
+_PER_ATTACHMENT = 800  # an image or a file of unknown size; a guess in the middle of what hosts count
+
+
+def prompt_tokens(request: ChatCompletion) -> int:
+    """About how many tokens a request's prompt has, tools included."""
+    size = 0
+    tokens = _PER_MESSAGE * len(request.messages)
+    for message in request.wire()["messages"]:
+        content = message.get("content") or ""
+        if isinstance(content, str):
+            size += _size(content)
+        else:
+            texts = [part["text"] for part in content if isinstance(part.get("text"), str)]
+            size += sum(map(_size, texts))
+            tokens += _PER_ATTACHMENT * (len(content) - len(texts))
+        size += _size(message.get("reasoning") or "") + _json_size(message.get("tool_calls"))
+    if request.tools:
+        size += _json_size(request.wire()["tools"])
+    return tokens + _tokens(size)
+
+
+def usage_of(request: ChatCompletion, response: ChatResponse) -> Usage:
+    """About what an answer took that broke off before the provider counted."""
+    said = sum(map(_size, _texts(response)))
+    return Usage(prompt_tokens=prompt_tokens(request), completion_tokens=_tokens(said))
+
+
+def _texts(response: ChatResponse) -> Iterable[str]:
+    for choice in response.choices:
+        message = choice.message
+        yield message.content or ""
+        yield message.reasoning or ""
+        yield message.refusal or ""
+        for call in message.tool_calls or ():
+            yield json.dumps(call.wire(), ensure_ascii=False)
+
+
+def _json_size(value: Any) -> int:
+    return _size(json.dumps(value, ensure_ascii=False)) if value else 0
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _tokens(size: int) -> int:
+    return -(-size // _BYTES_PER_TOKEN)

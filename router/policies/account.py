@@ -1,0 +1,176 @@
+"""The layer right around the wire: one line in the ledger for each attempt, however it ends.
+
+It stands innermost, so that tries which a policy above throws away are counted and paid for too. Writing a
+line never waits, so no cancellation can come between an attempt and its line.
+
+What an attempt cost that has no usage: nothing where it never reached the provider or was refused with a 4xx
+status (a content filter aside, which may bill the prompt); an estimate, marked as such, where a stream broke
+off after it had begun; otherwise unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from turnout.providers.chat import ChatResponse, Cost, Usage
+from turnout.providers.errors import ProviderError, UnsupportedError
+from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
+
+from ..accounting import Attempt, AttemptError, Ledger, Outcome, cost_of
+from ..clock import Clock
+from ..estimating import usage_of
+from ..events import Events
+from ..pipeline import Call, Handler, Layer, Reply
+
+_UNSENT = Cost(amount=Decimal(0), basis="priced", price="nothing was sent = 0")
+_REFUSED = Cost(amount=Decimal(0), basis="priced", price="refused with a 4xx status = 0")
+_MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
+
+
+def account(ledger: Ledger, clock: Clock, events: Events) -> Layer:
+    """Write every attempt into `ledger` and into the call's journal."""
+
+    def layer(inner: Handler) -> Handler:
+        @asynccontextmanager
+        async def accounted(call: Call) -> AsyncIterator[Reply]:
+            line = _Line(call, clock, ledger, events)
+            try:
+                async with inner(call) as reply:
+                    reply.when_ended(lambda: line.settle(reply))
+                    try:
+                        yield reply
+                    finally:
+                        reply.abandon()
+            except (ProviderError, UnsupportedError) as error:
+                line.failed(error)
+                raise
+            finally:
+                line.given_up()
+
+        return accounted
+
+    return layer
+
+
+class _Line:
+    """One attempt, written down exactly once."""
+
+    def __init__(self, call: Call, clock: Clock, ledger: Ledger, events: Events) -> None:
+        call.journal.begun += 1
+        self._call = call
+        self._clock = clock
+        self._ledger = ledger
+        self._events = events
+        self._number = call.journal.begun
+        self._started = clock.monotonic()
+        self._started_at = clock.now()
+        self._written = False
+
+    def settle(self, reply: Reply) -> None:
+        """Write down an answer that had begun."""
+        outcomes: dict[str, Outcome] = {"completed": "ok", "failed": "failed", "cancelled": "cancelled"}
+        outcome = outcomes[reply.end or "cancelled"]
+        response = reply.response
+        first = reply.first_token_at
+        reply.attempt = self._write(
+            outcome,
+            reply.error,
+            usage=response.usage,
+            cost=self._cost(response, complete=outcome == "ok"),
+            first_token_seconds=None if first is None else first - self._started,
+            adaptations=reply.adaptations,
+        )
+
+    def failed(self, error: ProviderError | UnsupportedError) -> None:
+        """Write down an attempt whose answer never began."""
+        if self._written:
+            return
+        self._call.journal.errors.append(error)
+        if isinstance(error, UnsupportedError):
+            self._write("skipped", error, cost=_UNSENT)
+            return
+        error.attempt = self._number
+        self._write("failed", error, usage=error.usage, cost=self._cost_of_failure(error))
+
+    def given_up(self) -> None:
+        """Write down an attempt that was left before its answer began, or that broke in a way nobody foresaw."""
+        if not self._written:
+            self._write("cancelled", None, cost=cost_of(None, self._call.target.price, local=self._local))
+
+    @property
+    def _local(self) -> bool:
+        return self._call.target.target.preset.local
+
+    def _cost(self, response: ChatResponse, *, complete: bool) -> Cost:
+        usage = response.usage
+        if usage is None and not complete:
+            guess = usage_of(self._call.request, response)
+            return cost_of(guess, self._call.target.price, local=self._local, estimated=True)
+        return self._priced(usage)
+
+    def _cost_of_failure(self, error: ProviderError) -> Cost:
+        if error.usage is None and error.code in (NEVER_SENT, NEVER_CONNECTED):
+            return _UNSENT
+        refused = error.status is not None and 400 <= error.status < 500
+        if error.usage is None and refused and error.kind not in _MAY_BILL:
+            return _REFUSED
+        return self._priced(error.usage)
+
+    def _priced(self, usage: Usage | None) -> Cost:
+        return cost_of(usage, self._call.target.price, reported=_reported(usage), local=self._local)
+
+    def _write(
+        self, outcome: Outcome, error: ProviderError | UnsupportedError | None, *, cost: Cost, **facts: Any
+    ) -> Attempt:
+        call, target = self._call, self._call.target
+        self._written = True
+        attempt = Attempt(
+            target=target.name,
+            provider=target.target.provider,
+            model=target.target.model,
+            outcome=outcome,
+            error=None if error is None else AttemptError.of(error),
+            started_at=self._started_at,
+            seconds=self._clock.monotonic() - self._started,
+            cost=cost,
+            route=call.route,
+            tags=call.tags,
+            call_id=call.id,
+            number=self._number,
+            **facts,
+        )
+        call.journal.attempts.append(attempt)
+        self._ledger.record(attempt)
+        _tell(self._events, attempt, error)
+        return attempt
+
+
+def _reported(usage: Usage | None) -> Decimal | None:
+    """The provider's own figure, which the dialect leaves among the usage's unknown fields."""
+    said = (usage.model_extra or {}).get("reported_cost") if usage is not None else None
+    if said is None:
+        return None
+    try:
+        return Decimal(str(said))
+    except InvalidOperation:
+        return None
+
+
+def _tell(events: Events, attempt: Attempt, error: ProviderError | UnsupportedError | None) -> None:
+    if isinstance(error, UnsupportedError):
+        events.emit("target.skipped", lambda: {**attempt.__dict__, "field": error.field})
+    elif error is not None:
+        events.emit(
+            "attempt.failed",
+            lambda: {
+                **attempt.__dict__,
+                "kind": error.kind,
+                "status": error.status,
+                "request_id": error.request_id,
+            },
+        )
+    else:
+        events.emit("attempt.finished", lambda: dict(attempt.__dict__))

@@ -1,0 +1,132 @@
+"""The layer that tries one target again, for kinds where that may help.
+
+Nothing of tenacity is touched until a first attempt has failed. Then its stop and wait objects decide:
+
+- the route's `retry.on` names the kinds; a refusal of what the model wrote gets one more try besides;
+- `retry.attempts` bounds the tries of one target, the plan's `max_attempts` those of the call, and a retry
+  never takes the attempt that a target still to come would need;
+- backoff is drawn evenly between 0 and a ceiling that grows by `factor` up to `cap` (full jitter);
+- a wait asked for by the server is kept to exactly, up to `max_server_wait` and half of what is left of the
+  deadline; for a longer one the next target is taken at once;
+- a timeout that was the attempt's share of the deadline is not repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+
+from turnout.config.settings import Retry
+from turnout.providers.errors import ProviderError
+
+from ..clock import Clock
+from ..events import Events
+from ..pipeline import Call, Handler, Layer, Reply
+
+
+def retry(clock: Clock, random: Random, events: Events) -> Layer:
+    """Try a target again after a failure that may pass."""
+
+    def layer(inner: Handler) -> Handler:
+        @asynccontextmanager
+        async def retrying(call: Call) -> AsyncIterator[Reply]:
+            async with AsyncExitStack() as stack:
+                try:
+                    reply = await stack.enter_async_context(inner(call))
+                except ProviderError as error:
+                    decision = Decision(call, clock, random)
+                    if not decision.again(error, tries=1):
+                        raise
+                    reply = await _try_again(inner, call, error, decision, stack, events)
+                yield reply
+
+        return retrying
+
+    return layer
+
+
+class Decision:
+    """Whether and when one target is tried again, in one call."""
+
+    def __init__(self, call: Call, clock: Clock, random: Random) -> None:
+        self._call = call
+        self._clock = clock
+        self._random = random
+
+    def again(self, error: ProviderError, *, tries: int) -> bool:
+        """Whether another try may follow `tries` failed ones, the last with `error`."""
+        settings = self._call.target.retry
+        if tries >= settings.attempts or self._call.attempts_left <= self._call.later:
+            return False
+        if error.code in ("deadline", "deadline_share"):
+            return False
+        if error.kind not in settings.on and not (error.model_output and tries == 1):
+            return False
+        left = self._call.ends_at - self._clock.monotonic()
+        if error.retry_after is not None:
+            return error.retry_after <= min(settings.max_server_wait, left / 2)
+        return left > 0
+
+    def wait(self, error: ProviderError, *, tries: int) -> float:
+        """Seconds until the next try; at most half of what is left of the deadline."""
+        if error.retry_after is not None:
+            return max(error.retry_after, 0.0)
+        left = max(self._call.ends_at - self._clock.monotonic(), 0.0)
+        return min(self._random.uniform(0, ceiling(self._call.target.retry, error, tries)), left / 2)
+
+
+def ceiling(settings: Retry, error: ProviderError, tries: int) -> float:
+    """The longest backoff after `tries` failed tries, in seconds."""
+    base = settings.rate_limit_base if error.kind == "rate_limit" else settings.base
+    try:
+        return min(base * settings.factor ** (tries - 1), settings.cap)
+    except OverflowError:
+        return settings.cap
+
+
+async def _try_again(
+    inner: Handler,
+    call: Call,
+    error: ProviderError,
+    decision: Decision,
+    stack: AsyncExitStack,
+    events: Events,
+) -> Reply:
+    # imported here: most calls never fail, and most programs need not wait for this import
+    from tenacity import AsyncRetrying, RetryCallState
+
+    failed: list[ProviderError] = [error]  # what tenacity counts as its first try has happened already
+
+    async def attempt() -> Reply:
+        if failed:
+            raise failed.pop()
+        return await stack.enter_async_context(inner(call))
+
+    def is_enough(state: RetryCallState) -> bool:
+        return not decision.again(_error_of(state), tries=state.attempt_number)
+
+    def wait(state: RetryCallState) -> float:
+        return decision.wait(_error_of(state), tries=state.attempt_number)
+
+    def tell(state: RetryCallState) -> None:
+        last = _error_of(state)
+        events.emit(
+            "retry.waiting",
+            lambda: {
+                "call_id": call.id,
+                "target": call.target.name,
+                "kind": last.kind,
+                "wait": state.next_action and state.next_action.sleep,
+            },
+        )
+
+    retrying = AsyncRetrying(
+        sleep=decision.sleep,
+        stop=is_enough,
+        wait=wait,
+        retry=_is_provider_error,
+        before_sleep=tell,
+        reraise=True,
+    )
+    return await retrying(attempt)

@@ -1,0 +1,346 @@
+"""The innermost handler: encode, send, check the status, decode. Every other layer stands around this one.
+
+Streams and whole answers take the same way. For a caller who wants pieces, entering waits for the first one
+that says something; for one who wants all, entering waits for all, whether it comes as one body, which is
+then decoded in one step, or as a stream, which is folded.
+
+Four limits bound an attempt, each counted from the start of the attempt or, for `idle`, from the last piece:
+`connect`, `first_token` (for a whole answer: until all of it is there), `idle`, and `attempt`. Two more come
+from the call: its deadline, and, as long as further targets are to come and the answer has not begun, the
+attempt's share of what is left of it. With k targets to come the share is 2/(k+2): two thirds before the
+last but one, half with two to come, so that a silent server cannot eat the time of those behind it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+import anyio
+
+from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, ResponseMessage
+from turnout.providers.dialect import Adaptation, Decoder, WireRequest
+from turnout.providers.errors import (
+    AttemptTimeoutError,
+    ContentPolicyError,
+    EmptyResponseError,
+    ProviderError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from turnout.providers.folding import Fold, unfold
+from turnout.providers.transport import Transport, WireResponse
+
+from .clock import Clock
+from .pipeline import Call, End
+from .planning import PlannedTarget
+
+DEADLINE = "deadline"
+"""`code` of a timeout that is the call's deadline."""
+SHARE = "deadline_share"
+"""`code` of a timeout that is the attempt's share of the deadline; the same target again would be no help."""
+_ERROR_BODY = 256 * 1024  # bytes of an error's body that are read; more never says more
+_DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal event, so the socket can be reused
+
+T = TypeVar("T")
+
+
+class Wire:
+    """The handler that speaks to providers."""
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        self._transport = transport
+        self._clock = clock
+
+    @asynccontextmanager
+    async def __call__(self, call: Call) -> AsyncIterator[WireReply]:
+        """Try the call's target once; the errors are the provider's, or UnsupportedError before any byte."""
+        planned = call.target
+        request = planned.request_for(call.request)
+        wire = encode(call, request)
+        call.journal.sent += 1
+        limits = Limits(call, self._clock)
+        async with AsyncExitStack() as connection:
+            try:
+                response = await limits.run(lambda: self._open(connection, wire, planned, limits))
+                if not 200 <= response.status < 300:
+                    body = await limits.run(lambda: _error_body(response))
+                    raise planned.dialect.error(response.status, response.headers, body, planned.target)
+                reply = WireReply(call, request, wire, response, limits)
+                await reply.begin()
+            except ProviderError as error:
+                raise attributed(error, planned)
+            yield reply
+
+    async def _open(
+        self, connection: AsyncExitStack, wire: WireRequest, planned: PlannedTarget, limits: Limits
+    ) -> WireResponse:
+        sending = self._transport.send(
+            wire,
+            connect_timeout=planned.target.timeouts.connect,
+            max_bytes=planned.target.max_response_bytes,
+        )
+        return await connection.enter_async_context(sending)
+
+
+def encode(call: Call, request: ChatCompletion) -> WireRequest:
+    """The HTTP request of a call's target; UnsupportedError where the target cannot say it."""
+    planned = call.target
+    target = planned.target
+    if call.on_unsupported is not None and call.on_unsupported != target.on_unsupported:
+        target = dataclasses.replace(target, on_unsupported=call.on_unsupported)
+    try:
+        return planned.dialect.encode(request, target)
+    except UnsupportedError as error:
+        error.provider, error.model = target.provider, target.model
+        raise
+
+
+def attributed(error: ProviderError, planned: PlannedTarget) -> ProviderError:
+    """The error, knowing whose it is."""
+    error.provider = error.provider or planned.target.provider
+    error.model = error.model or planned.target.model
+    return error
+
+
+class Limits:
+    """When an attempt has to be where, and what is said if it is not."""
+
+    def __init__(self, call: Call, clock: Clock) -> None:
+        timeouts = call.target.target.timeouts
+        self.clock = clock
+        self.started = clock.monotonic()
+        self._idle = timeouts.idle
+        lasting = [(call.ends_at, DEADLINE, f"the call's deadline of {call.deadline:g} s passed.")]
+        if timeouts.attempt is not None:
+            words = f"the attempt took longer than {timeouts.attempt:g} s."
+            lasting.append((self.started + timeouts.attempt, "attempt_timeout", words))
+        early = list(lasting)
+        if timeouts.first_token is not None:
+            words = f"no answer began within {timeouts.first_token:g} s."
+            early.append((self.started + timeouts.first_token, "first_token_timeout", words))
+        self._lasting = min(lasting)
+        self._nearest = self._share(call, self._lasting)
+        self._first = min(self._share(call, min(early)), min(early))
+
+    def _share(self, call: Call, limit: tuple[float, str, str]) -> tuple[float, str, str]:
+        coming = min(call.later, call.attempts_left)
+        if not coming:
+            return limit
+        share = (call.ends_at - self.started) * 2 / (coming + 2)
+        words = f"the attempt took longer than its share of the deadline, {share:.3g} s, with targets to come."
+        return min(limit, (self.started + share, SHARE, words))
+
+    async def run(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Wait for a step before the answer has begun."""
+        return await self._bounded(step, self._first)
+
+    async def next(self, step: Callable[[], Awaitable[T]], *, committed: bool) -> T:
+        """Wait for a further piece; `committed` ends the attempt's share, as no other target can take over."""
+        limit = self._lasting if committed else self._nearest
+        if self._idle is not None:
+            idle_end = self.clock.monotonic() + self._idle
+            if idle_end < limit[0]:
+                limit = (idle_end, "idle_timeout", f"nothing came for {self._idle:g} s.")
+        return await self._bounded(step, limit)
+
+    async def _bounded(self, step: Callable[[], Awaitable[T]], limit: tuple[float, str, str]) -> T:
+        ends_at, code, words = limit
+        left = ends_at - self.clock.monotonic()
+        if left > 0:
+            with anyio.move_on_after(left):
+                return await step()
+        raise AttemptTimeoutError(words, code=code)
+
+
+class WireReply:
+    """The answer of one attempt; see `pipeline.Reply`."""
+
+    def __init__(
+        self, call: Call, request: ChatCompletion, wire: WireRequest, response: WireResponse, limits: Limits
+    ) -> None:
+        self.target = call.target
+        self.adaptations: tuple[Adaptation, ...] = wire.adaptations
+        self.first_token_at: float | None = None
+        self.end: End | None = None
+        self.error: ProviderError | None = None
+        self._call = call
+        self._request = request
+        self._body = response
+        self._limits = limits
+        self._streamed = wire.stream
+        self._committed = False
+        self._whole: ChatResponse | None = None
+        self._fold = Fold()
+        self._decoder: Decoder | None = None
+        self._chunks: Iterator[ChatChunk] = iter(())
+        self._body_ended = False
+        self._pending: deque[ChatChunk] = deque()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def response(self) -> ChatResponse:
+        """What has come until now."""
+        return self._fold.response() if self._whole is None else self._whole
+
+    async def begin(self) -> None:
+        """Wait until the answer has begun; ProviderError if it does not."""
+        if not self._streamed:
+            await self._take_whole()
+        else:
+            self._decoder = self.target.dialect.decoder(self._request, self.target.target)
+            await self._take_stream()
+        self._committed = True
+
+    async def receive(self) -> ChatChunk | None:
+        """The next chunk; None at the proper end, StreamInterruptedError at any other."""
+        if self._pending:
+            return self._pending.popleft()
+        if self.end is not None:
+            return None
+        try:
+            chunk = await self._next()
+        except ProviderError as error:
+            broken = self._broken(error)
+            self._conclude("failed", broken)
+            raise broken from error
+        if chunk is None:
+            self._conclude("completed")
+        return chunk
+
+    def when_ended(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called at the end, or now."""
+        if self.end is None:
+            self._listeners.append(listener)
+        else:
+            listener()
+
+    def abandon(self) -> None:
+        """Nobody will read on."""
+        if self.end is None:
+            self._conclude("cancelled")
+
+    async def _take_whole(self) -> None:
+        body = await self._limits.run(lambda: _whole_body(self._body))
+        self.first_token_at = self._limits.clock.monotonic()
+        whole = self.target.dialect.decode(body, self._request, self.target.target)
+        self._check_not_empty(whole)
+        self._whole = whole
+        if self._call.streaming:
+            self._pending.extend(unfold(whole))
+        self._conclude("completed")
+
+    async def _take_stream(self) -> None:
+        keep = self._call.streaming
+        while (chunk := await self._next()) is not None:
+            if keep:
+                self._pending.append(chunk)
+            if self.first_token_at is None and _says_something(chunk):
+                self.first_token_at = self._limits.clock.monotonic()
+                if keep:
+                    return
+        whole = self._fold.response()
+        self._check_not_empty(whole)
+        self._whole = whole
+        self._conclude("completed")
+
+    async def _next(self) -> ChatChunk | None:
+        """The next chunk off the wire, before or after the commit point."""
+        decoder = self._decoder
+        assert decoder is not None  # noqa: S101 - set before the first call
+        while True:
+            for chunk in self._chunks:
+                self._fold.add(chunk)
+                return chunk
+            if self._body_ended:
+                return None
+            data = await self._read()
+            if data:
+                self._chunks = decoder.feed(data)
+            else:
+                self._body_ended = True
+                self._chunks = decoder.close()
+
+    async def _read(self) -> bytes:
+        if self.first_token_at is None:
+            return await self._limits.run(self._body.read)
+        return await self._limits.next(self._body.read, committed=self._committed)
+
+    def _check_not_empty(self, response: ChatResponse) -> None:
+        """Refuse an answer without content, where the route wants to go on after one."""
+        if any(_has_content(choice.message) for choice in response.choices):
+            return
+        error: ProviderError | None = None
+        reasons = {choice.finish_reason for choice in response.choices}
+        plan = self._call.plan
+        if "length" in reasons:
+            return  # the caller's own limit on tokens left no room; another target would do the same
+        if "content_filter" in reasons:
+            if "content_policy" in plan.fallback_on or "content_policy" in self.target.branches:
+                error = ContentPolicyError("the filter left nothing of the answer.", code="content_filter")
+        elif "empty" in plan.fallback_on:
+            error = EmptyResponseError("the answer has no text, reasoning, tool call or refusal.")
+        if error is not None:
+            error.usage = response.usage
+            raise error
+
+    def _broken(self, error: ProviderError) -> StreamInterruptedError:
+        """What a failure after the commit point is for the caller: a broken stream, with what had come."""
+        broken = StreamInterruptedError(
+            f"the stream broke off: {error.message}",
+            status=error.status,
+            code=error.code,
+            request_id=error.request_id,
+            retry_after=error.retry_after,
+        )
+        broken.partial = self._fold.response()
+        attributed(broken, self.target)
+        return broken
+
+    def _conclude(self, end: End, error: ProviderError | None = None) -> None:
+        self.end, self.error = end, error
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+
+async def _whole_body(response: WireResponse) -> bytes:
+    first = await response.read()
+    pieces = [first]
+    while piece := await response.read():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _error_body(response: WireResponse) -> bytes:
+    """As much of an error's body as can be had; its status says most of it already."""
+    pieces, size = [], 0
+    try:
+        while size < _ERROR_BODY and (piece := await response.read()):
+            pieces.append(piece)
+            size += len(piece)
+    except ProviderError:
+        pass
+    return b"".join(pieces)
+
+
+def _says_something(chunk: ChatChunk) -> bool:
+    """Whether a chunk holds part of the answer; a role, a usage count or a mere end does not."""
+    if not chunk.is_semantic:
+        return False
+    return chunk.finish_reason is None or any(choice.delta.is_semantic for choice in chunk.choices)
+
+
+def _has_content(message: ResponseMessage) -> bool:
+    return bool(
+        message.content
+        or message.reasoning
+        or message.reasoning_details
+        or message.tool_calls
+        or message.function_call
+        or message.refusal
+        or message.audio
+    )

@@ -1,0 +1,97 @@
+"""Server-sent events come out the same however the bytes are cut."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.providers.framing import FrameError, SSEDecoder, SSEEvent
+
+STREAM = (
+    ": welcome\n\n"
+    "data: {\"text\":\"naïve 日本 🚂\"}\n\n"
+    "event: error\ndata: first\ndata: second\nid: 7\nretry: 1500\n\n"
+    "data:no space\n\n"
+    "data:  two spaces\n\n"
+    "data\n\n"
+    "id: lonely\n\n"
+    "unknown: line\n\n"
+    "data: [DONE]\n\n"
+)  # fmt: skip
+EVENTS = [
+    SSEEvent('{"text":"naïve 日本 🚂"}'),
+    SSEEvent("first\nsecond", event="error", id="7", retry=1500),
+    SSEEvent("no space", id="7"),
+    SSEEvent(" two spaces", id="7"),
+    SSEEvent("", id="7"),
+    SSEEvent("[DONE]", id="lonely"),
+]
+
+
+def decoded(*pieces: bytes, limit: int = 1 << 20) -> list[SSEEvent]:
+    decoder = SSEDecoder(limit=limit)
+    return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_every_cut_gives_the_same_events(ending: str, bom: bytes) -> None:
+    wire = bom + STREAM.replace("\n", ending).encode()
+    assert decoded(wire) == EVENTS
+    assert decoded(*(wire[i : i + 1] for i in range(len(wire)))) == EVENTS
+    for cut in range(len(wire) + 1):
+        assert decoded(wire[:cut], wire[cut:]) == EVENTS
+
+
+@given(st.data())
+def test_random_events_survive_random_cuts(data: st.DataObject) -> None:
+    line = st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), max_size=12)
+    texts = data.draw(st.lists(st.lists(line, min_size=1, max_size=3), max_size=5))
+    ending = data.draw(st.sampled_from(["\n", "\r", "\r\n"]))
+    wire = "".join("".join(f"data: {one}{ending}" for one in text) + ending for text in texts).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
+    pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+    assert [event.data for event in decoded(*pieces)] == ["\n".join(text) for text in texts]
+
+
+def test_an_event_that_the_bytes_end_in_is_still_given() -> None:
+    assert decoded(b"data: [DONE]") == [SSEEvent("[DONE]")]
+    assert decoded(b"data: [DONE]\n") == [SSEEvent("[DONE]")]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    assert decoded() == []
+    assert decoded(b"", b"\n\n\n", b": ping\n\n", b"") == []
+
+
+def test_an_event_may_not_grow_without_end() -> None:
+    decoder = SSEDecoder(limit=100)
+    assert decoder.feed(b"data: " + b"x" * 80 + b"\n\n") != []
+    with pytest.raises(FrameError, match="longer than 100 bytes"):
+        decoder.feed(b"data: " + b"x" * 200)
+    with pytest.raises(FrameError, match="longer than 100 bytes"):
+        decoded(*[b"data: " + b"x" * 30 + b"\n"] * 4, limit=100)
+
+
+def test_small_events_do_not_add_up_to_a_long_one() -> None:
+    wire = b"data: 0123456789\n\n" * 50
+    assert len(decoded(*(wire[i : i + 7] for i in range(0, len(wire), 7)), limit=40)) == 50
+
+
+def test_bytes_that_are_not_utf8_are_an_error_after_the_events_before_them() -> None:
+    decoder = SSEDecoder()
+    events = decoder.events(b"data: good\n\ndata: \xff\n\n")
+    assert next(events) == SSEEvent("good")
+    with pytest.raises(FrameError, match="not UTF-8"):
+        next(events)
+
+
+def test_absurd_ids_and_retries_are_passed_over() -> None:
+    assert decoded(b"id: a\0b\nretry: soon\nretry: 99999999999999\ndata: x\n\n") == [SSEEvent("x")]
+
+
+def test_the_last_line_that_is_no_field_is_remembered() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"Internal Server Error\n\n") == []
+    assert decoder.ignored == "Internal Server Error"
