@@ -1,7 +1,7 @@
 """What no single value can show: names that point nowhere, cycles, targets that no call would reach.
 
-Works on the settings as written, valid or not, so that one pass reports these beside misspelled keys. Whatever
-has the wrong shape is passed over; the models report it.
+Works on the settings as written, valid or not, so that one pass reports these beside misspelled keys.
+Whatever has the wrong shape is passed over; the models report it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def check(value: object, *, presets: Collection[str] | None = None) -> list[Find
     findings = [*_check_providers(providers, presets), *_check_names(routes)]
     for route_steps in steps.values():
         for step in route_steps:
-            findings += _check_target(step, providers) if step.is_target else _check_route(step, routes, providers)
+            findings += (
+                _check_target(step, providers) if step.is_target else _check_route(step, routes, providers)
+            )
         findings += _check_repetitions(route_steps)
     findings += _check_cycles(steps)
     findings += _check_prices(_section(value, "prices"), providers)
@@ -57,17 +59,23 @@ def _check_providers(providers: Mapping[str, object], presets: Collection[str] |
         if given is not None and not isinstance(given, Mapping):
             continue
         if not name or "/" in name or any(letter.isspace() for letter in name):
-            yield Finding(path, f"a provider's name holds no slash and no space; rename {name!r}", at_key=True)
+            yield Finding(
+                path, f"a provider's name holds no slash and no space; rename {name!r}", at_key=True
+            )
         preset = provider.get("preset")
         if isinstance(preset, str):
             if presets is not None and preset not in presets:
                 yield Finding((*path, "preset"), f"unknown preset {preset!r}{_near(preset, presets)}")
         elif provider.get("dialect") is not None:
             if provider.get("base_url") is None:
-                yield Finding(path, f"provider {name!r} needs a base_url, for no preset gives it one", at_key=True)
+                yield Finding(
+                    path, f"provider {name!r} needs a base_url, for no preset gives it one", at_key=True
+                )
         elif preset is None and presets is not None and name not in presets:
             advice = did_you_mean(name, presets) or "; give it a preset, or a dialect and a base_url"
-            yield Finding(path, f"provider {name!r} has no preset, and no preset is called so{advice}", at_key=True)
+            yield Finding(
+                path, f"provider {name!r} has no preset, and no preset is called so{advice}", at_key=True
+            )
 
 
 def _near(word: str, options: Collection[str]) -> str:
@@ -115,7 +123,9 @@ def _check_target(step: _Step, providers: Mapping[str, object]) -> Iterator[Find
     if not provider or not slash or not model or provider in providers:
         return  # a target without its two halves is for the models to report
     if isinstance(step.name, Substituted):
-        yield Finding(step.path, f"route {step.route!r}: {step.name!r} names a provider that is not configured")
+        yield Finding(
+            step.path, f"route {step.route!r}: {step.name!r} names a provider that is not configured"
+        )
         return
     advice = did_you_mean(provider, providers) or "; add it under providers"
     yield Finding(step.path, f"route {step.route!r}: unknown provider {provider!r}{advice}")
@@ -130,7 +140,8 @@ def _check_route(
     if not advice and step.name in providers:
         advice = f"; to name a target write {step.name}/ and its model"
     yield Finding(
-        step.path, f"route {step.route!r}: unknown route {step.name!r}{advice or '; a target is provider/model'}"
+        step.path,
+        f"route {step.route!r}: unknown route {step.name!r}{advice or '; a target is provider/model'}",
     )
 
 
@@ -158,7 +169,9 @@ def _check_cycles(steps: Mapping[str, list[_Step]]) -> Iterator[Finding]:
                 continue
             if step.name in trail:
                 cycle = [*trail[trail.index(step.name) :], step.name]
-                yield Finding(step.path, f"routes go round in a circle: {' → '.join(map(str.__str__, cycle))}")
+                yield Finding(
+                    step.path, f"routes go round in a circle: {' → '.join(map(str.__str__, cycle))}"
+                )
             else:
                 yield from walk(step.name)
         trail.pop()
@@ -177,4 +190,6 @@ def _check_prices(prices: Mapping[str, object], providers: Mapping[str, object])
             yield Finding(("prices", name), message, at_key=True)
         elif "*" not in provider and provider not in providers:
             advice = did_you_mean(provider, providers) or "; add it under providers, or leave the price out"
-            yield Finding(("prices", name), f"price for an unknown provider {provider!r}{advice}", at_key=True)
+            yield Finding(
+                ("prices", name), f"price for an unknown provider {provider!r}{advice}", at_key=True
+            )

@@ -28,7 +28,9 @@ def check_base_url(url: str) -> str:
     except ValueError:
         raise ValueError("this is not a URL; write it like https://api.example.com/v1") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError("a base_url begins with http:// or https:// and a host, like https://api.example.com/v1")
+        raise ValueError(
+            "a base_url begins with http:// or https:// and a host, like https://api.example.com/v1"
+        )
     if re.search(r"\s", url):
         raise ValueError("a base_url holds no spaces")
     if parts.username is not None or parts.password is not None:
@@ -58,7 +60,9 @@ def check_api_key(value: SecretStr) -> SecretStr:
     """The key without the space around it; ValueError where there is space or no ASCII inside."""
     key = value.get_secret_value().strip()
     if not _KEY.fullmatch(key):
-        raise ValueError("the key holds a space, a line break or a character outside ASCII; copy it once more")
+        raise ValueError(
+            "the key holds a space, a line break or a character outside ASCII; copy it once more"
+        )
     return SecretStr(key)
 
 
@@ -80,7 +84,8 @@ ApiKey = Annotated[SecretStr, AfterValidator(check_api_key)]
 """A key of visible ASCII; space around it is dropped."""
 Headers = Annotated[
     Mapping[
-        Annotated[str, AfterValidator(check_header_name)], Annotated[SecretStr, AfterValidator(check_header_value)]
+        Annotated[str, AfterValidator(check_header_name)],
+        Annotated[SecretStr, AfterValidator(check_header_value)],
     ],
     AfterValidator(check_headers),
 ]

@@ -1,4 +1,7 @@
-"""Humane spellings of numbers, time and money: `250ms`, `30s`, `2m`, `$0.50`. None takes true or false for 1 or 0."""
+"""Humane spellings of time, money and numbers: `250ms`, `30s`, `2m`, `$0.50`.
+
+None of them takes true or false for 1 or 0.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def parse_money(value: object) -> Decimal:
             raise ValueError(f"{value!r} is not an amount of money; write it like $5 or 0.50")
         return Decimal(text.removeprefix("$"))
     if isinstance(given, bool) or not isinstance(given, (int, float, Decimal)):
-        raise ValueError("an amount of money is written like $5 or 0.50")
+        raise ValueError("an amount of money is written like $5 or 0.50")  # noqa: TRY004 - as above
     amount = Decimal(str(given)) if isinstance(given, float) else Decimal(given)
     if not amount.is_finite() or amount < 0:
         raise ValueError("an amount of money must be finite and not negative")
@@ -83,7 +86,12 @@ Money = Annotated[
     Decimal,
     BeforeValidator(parse_money),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\s*\$?\d+(\.\d+)?\s*$"}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": r"^\s*\$?\d+(\.\d+)?\s*$"},
+            ]
+        }
     ),
 ]
 """US dollars, written as `$5`, `0.50` or a number."""

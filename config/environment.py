@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from .scalars import Substituted
 from .suggestions import did_you_mean
 
-_REFERENCE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\$\{")
+_REFERENCE = re.compile(
+    r"(?P<escape>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\$\{"
+)
 _NEAR = 12
 """Environments are large; a variable is suggested only among those of about the same length."""
 
@@ -33,7 +35,7 @@ def has_reference(text: str) -> bool:
 
 
 def substitute(text: str, env: Mapping[str, str], *, literal: bool = False) -> tuple[str, list[Fault]]:
-    """`text` with its variables filled in, and what was wrong with them; text without any comes back as it is."""
+    """`text` with its variables filled in, and what was wrong with them; other text comes back as it is."""
     if not has_reference(text):
         return text, []
     faults: list[Fault] = []
@@ -57,8 +59,13 @@ def _fault(match: re.Match[str], env: Mapping[str, str]) -> str | None:
     if name is None:
         return "this '${' is no variable: write ${NAME} or ${NAME:-default}, or $${ for the text itself"
     if default is not None:
-        return f"the default of ${{{name}}} holds another variable; a default is plain text" if "${" in default else None
+        return (
+            f"the default of ${{{name}}} holds another variable; a default is plain text"
+            if "${" in default
+            else None
+        )
     if name in env:
         return None
     near = did_you_mean(name, (other for other in env if abs(len(other) - len(name)) <= _NEAR))
-    return f"the environment variable {name} is not set: set it, or give a default as in ${{{name}:-default}}{near}"
+    advice = f"set it, or give a default as in ${{{name}:-default}}{near}"
+    return f"the environment variable {name} is not set: {advice}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 class TurnoutError(Exception):
     """Every exception that turnout raises on purpose derives from this class."""
@@ -21,6 +23,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
 
+    @override
     def __str__(self) -> str:
         if self.file is None:
             return self.message

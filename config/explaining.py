@@ -1,4 +1,4 @@
-"""What pydantic found, in words for the one who wrote the settings: no type names, no values, the nearest right key."""
+"""What pydantic found, in words for whoever wrote the settings: no type names, and the nearest right key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .settings import (
     TargetNode,
     Timeouts,
 )
-from .suggestions import did_you_mean
+from .suggestions import closest, did_you_mean
 
 _ALSO_AT_TOP = ("include",)
 _NAMED: dict[str, tuple[str, type[BaseModel]]] = {
@@ -39,33 +39,36 @@ _LATER = ("breaker", "limits", "budget", "hedge", "strategy", "weight")
 
 def explain(error: ValidationError, value: object) -> list[Finding]:
     """The findings in `error`, by their paths in `value`, which is what the user wrote."""
-    findings = [
-        finding
-        for details in error.errors(include_url=False, include_input=False)
-        if (finding := _finding(details, value)) is not None
-    ]
-    return _without_echoes(findings)
+    errors = error.errors(include_url=False, include_input=False)
+    misspelled = {_intended(details, value) for details in errors if details["type"] == "extra_forbidden"}
+    findings: list[Finding] = []
+    for details in errors:
+        if details["type"] == "missing" and details["loc"] in misspelled:
+            continue  # the key is there, only misspelled, and that is told already
+        finding = _finding(details, value)
+        if finding is not None and finding not in findings:
+            findings.append(finding)
+    return findings
 
 
-def _without_echoes(findings: list[Finding]) -> list[Finding]:
-    """Leave out what only repeats another finding: the same words twice, a missing key beside its misspelling."""
-    mended = {
-        (finding.path[:-1], finding.message.rpartition("did you mean ")[2])
-        for finding in findings
-        if finding.message.startswith("unknown key")
-    }
-    kept: list[Finding] = []
-    for finding in findings:
-        echo = (finding.path, finding.message.rpartition(" needs ")[2] + "?") in mended
-        if finding not in kept and not echo:
-            kept.append(finding)
-    return kept
+def _intended(details: ErrorDetails, value: object) -> tuple[int | str, ...]:
+    """The error location that an unknown key would have if it were spelled as it was probably meant."""
+    path = written_path(value, _steps(details))
+    near = closest(str(path[-1]), _model(path[:-1], value)[0].model_fields)
+    return (*details["loc"][:-1], near or "")
+
+
+def _steps(details: ErrorDetails) -> Path:
+    """An error's location without what is no key or index: the tags of unions and the mark of keys."""
+    return tuple(
+        step for step in details["loc"] if not (isinstance(step, str) and step.startswith(("<", "[key]")))
+    )
 
 
 def _finding(details: ErrorDetails, value: object) -> Finding | None:
     loc = details["loc"]
     at_key = bool(loc) and loc[-1] == "[key]"
-    full: Path = tuple(step for step in loc if not (isinstance(step, str) and step.startswith(("<", "[key]"))))
+    full = _steps(details)
     path = written_path(value, full)
     match details["type"]:
         case "extra_forbidden":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Path = tuple[str | int, ...]
 """Where a value stands: keys of mappings and indexes of lists, from the top."""
@@ -30,32 +31,32 @@ def spell(path: Path) -> str:
     return text
 
 
-def written_path(value: object, path: Path) -> Path:
+def written_path(value: Any, path: Path) -> Path:
     """`path` of the full form as it stands in what the user wrote, where shorthands leave steps out.
 
     It ends at the last step that exists, so a missing key gives the mapping that lacks it.
     """
     written: list[str | int] = []
     for step in path:
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        elif isinstance(value, (list, tuple)) and step == "chain":
+        if isinstance(value, (list, tuple)) and step == "chain":
             continue  # a bare list is shorthand for its chain
-        else:
+        if not _has(value, step):
             break
+        value = value[step]
         written.append(step)
     return tuple(written)
 
 
-def value_at(value: object, path: Path) -> object:
+def value_at(value: Any, path: Path) -> object:
     """What stands at `path`, or None where nothing does."""
     for step in path:
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
+        if not _has(value, step):
             return None
+        value = value[step]
     return value
+
+
+def _has(value: Any, step: str | int) -> bool:
+    if isinstance(value, Mapping):
+        return step in value
+    return isinstance(value, (list, tuple)) and isinstance(step, int) and step < len(value)

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 
 from .errors import Problem
 from .findings import Path
+from .scalars import Substituted
 from .yaml_nodes import Document, Place, read_yaml
 
 _MERGED = ("providers", "routes", "prices")
@@ -49,11 +50,14 @@ def _names(given: object, document: Document) -> list[tuple[Path, str]]:
         items = [(("include", index), item) for index, item in enumerate(given)]
     names: list[tuple[Path, str]] = []
     for path, item in items:
-        if isinstance(item, str) and item:
-            if path not in document.broken:
-                names.append((path, item))
+        if isinstance(item, Substituted):
+            message = "include takes plain names of files; variables are not filled in here"
+            document.problems.append(_at(document.place(path), message))
+        elif isinstance(item, str) and item:
+            names.append((path, item))
         else:
-            document.problems.append(_at(document.place(path), "include takes the name of a file, or a list of them"))
+            message = "include takes the name of a file, or a list of them"
+            document.problems.append(_at(document.place(path), message))
     return names
 
 
@@ -103,7 +107,9 @@ def _merge(into: Document, other: Document) -> None:
     if other.value is None:
         return
     if not isinstance(other.value, Mapping) or not isinstance(into.value, dict):
-        into.problems.append(_at(other.values.get(()), "an included file holds a mapping, like the file itself"))
+        into.problems.append(
+            _at(other.values.get(()), "an included file holds a mapping, like the file itself")
+        )
         return
     refused: list[Path] = []
     for key, value in other.value.items():
@@ -117,7 +123,11 @@ def _merge(into: Document, other: Document) -> None:
             refused.append((key,))
     for path in refused:
         first = into.place(path, key=True)
-        message = f"{'.'.join(map(str, path))} is already defined in {first.file}:{first.line}" if first else "twice"
+        message = (
+            f"{'.'.join(map(str, path))} is already defined in {first.file}:{first.line}"
+            if first
+            else "twice"
+        )
         into.problems.append(_at(other.place(path, key=True), message + "; keep one of them"))
     _adopt(into, other, refused)
 

@@ -1,4 +1,4 @@
-"""The way in: a YAML file, its text, or a mapping → checked Settings, or one ConfigError with everything wrong."""
+"""The way in: a YAML file, its text, or a mapping → Settings, or one ConfigError with everything wrong."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def parse_settings(
     env: Mapping[str, str] | None = None,
     presets: Collection[str] | None = None,
 ) -> Settings:
-    """Settings out of YAML text or a mapping; `file` is what errors call it and what includes are relative to.
+    """Settings out of YAML text or a mapping.
 
-    Problems in a mapping are told by their path, for there is no line to show. ConfigError as in `load_settings`.
+    `file` is what errors call the text and what its includes are relative to. Problems in a mapping are told
+    by their path, for there is no line to show. ConfigError as in `load_settings`.
     """
     env = os.environ if env is None else env
     if isinstance(source, str):
@@ -55,8 +56,9 @@ def parse_settings(
 
 
 def check_settings(settings: Settings, *, presets: Collection[str] | None = None) -> Settings:
-    """`settings` made in Python, with the checks between its parts that a loaded file has had; ConfigError."""
-    return _settings(Document(settings.model_dump(exclude_unset=True)), presets)
+    """`settings` made in Python, checked between its parts as a loaded file is; ConfigError."""
+    _settings(Document(settings.model_dump(exclude_unset=True)), presets)
+    return settings
 
 
 def _settings(document: Document, presets: Collection[str] | None) -> Settings:
@@ -105,7 +107,7 @@ def _read_mapping(source: Mapping[str, Any], env: Mapping[str, str]) -> Document
 
 
 def _filled(value: object, path: Path, document: Document, env: Mapping[str, str]) -> object:
-    """`value` with its variables filled in, keys as text, and models turned into the mappings they stand for."""
+    """`value` with its variables filled in, keys as text, and models as the mappings they stand for."""
     if isinstance(value, BaseModel):
         return value.model_dump(exclude_unset=True)  # made in Python: a ${ in it is meant
     if isinstance(value, Mapping):

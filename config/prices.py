@@ -54,8 +54,8 @@ class PriceBook:
         """The price of a provider's model; None where nobody knows it, which is not the same as 0.
 
         The user's own prices are looked up by the configured name of the provider: the exact name, then the
-        model's undated name, then patterns, the longest first. After them the seed is looked up by preset, exactly
-        and then undated. A name is undated by leaving out `-YYYY-MM-DD` or `-YYYYMMDD` at its end.
+        model's undated name, then patterns, the longest first. After them the seed is looked up by preset,
+        exactly and then undated. Undated means without `-YYYY-MM-DD` or `-YYYYMMDD` at the end.
         """
         names = _names(model)
         for name in names:

@@ -1,10 +1,12 @@
-"""What an unquoted YAML word means: the core schema of YAML 1.2, where only `true` and `false` are booleans."""
+"""What an unquoted YAML word means by the core schema of YAML 1.2, where `on` and `no` are text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Self
+
+from typing_extensions import override
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -23,7 +25,7 @@ Scalar = str | int | float | bool | None
 
 
 def plain_scalar(text: str) -> Scalar:
-    """The value of an unquoted word by the core schema of YAML 1.2; whatever is no null, boolean or number is text."""
+    """The value of an unquoted word; whatever is no null, boolean or number is text."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:
@@ -49,11 +51,11 @@ def _number(text: str) -> int | float | None:
 
 
 class Substituted(str):
-    """Text with environment variables filled in. Its repr is what the user wrote, never what the variables hold.
+    """Text with environment variables filled in; its repr is what the user wrote, never what they hold.
 
-    Where a field wants a number or anything at all, `resolved()` reads the text as an unquoted YAML word; where a
-    field wants text it stays text, so that a key made of digits is still a key. `literal` (written `!!str`) keeps
-    it text everywhere.
+    Where a field wants a number or anything at all, `resolved()` reads the text as an unquoted YAML word.
+    Where a field wants text it stays text, so that a key made of digits is still a key. `literal` (written
+    `!!str`) keeps it text everywhere.
     """
 
     __slots__ = ("literal", "source")
@@ -64,11 +66,13 @@ class Substituted(str):
     """Whether it stays text even where anything is allowed."""
 
     def __new__(cls, value: str, source: str, *, literal: bool = False) -> Self:
+        """`value` as the text, `source` as what was written."""
         text = super().__new__(cls, value)
         text.source = source
         text.literal = literal
         return text
 
+    @override
     def __repr__(self) -> str:
         return repr(self.source)
 

@@ -1,10 +1,13 @@
-"""The JSON Schema of a settings file, for editors: shorthands included, `${NAME}` allowed wherever a number is."""
+"""The JSON Schema of a settings file, for editors: shorthands included, `${NAME}` where a number may be."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 from typing import Any
 
-from .settings import Settings
+from . import settings as models
+from .settings import Section, Settings
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "An environment variable."}
 _TYPED = frozenset({"integer", "number"})
@@ -14,6 +17,8 @@ def json_schema() -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) that every loadable file satisfies once it is read as YAML 1.2."""
     schema = Settings.model_json_schema()
     definitions = schema["$defs"]
+    for name, model in ({"Settings": schema} | definitions).items():
+        _describe(model, name)
     definitions["Node"] = _node(definitions)
     _name_nodes(schema)
     _allow_variables(schema)
@@ -39,8 +44,24 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def _describe(schema: dict[str, Any], name: str) -> None:
+    """Put the docstrings of a model's fields into its schema, where an editor shows them."""
+    model = getattr(models, name, None)
+    if not (inspect.isclass(model) and issubclass(model, Section)):
+        return
+    body = ast.parse(inspect.getsource(model)).body[0]
+    for field, below in zip(body.body, body.body[1:], strict=False) if isinstance(body, ast.ClassDef) else ():
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
+                schema["properties"][key]["description"] = text
+
+
 def _node(definitions: dict[str, Any]) -> dict[str, Any]:
-    nodes = [{"$ref": f"#/$defs/{name}"} for name in ("TargetNode", "RouteNode", "ChainNode") if name in definitions]
+    nodes = [
+        {"$ref": f"#/$defs/{name}"}
+        for name in ("TargetNode", "RouteNode", "ChainNode")
+        if name in definitions
+    ]
     shorthand = {"type": "string", "minLength": 1, "description": "provider/model, or the name of a route."}
     return {"description": "One step of a chain.", "anyOf": [shorthand, *nodes]}
 

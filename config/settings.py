@@ -38,7 +38,7 @@ FALLBACK_ON: tuple[Kind, ...] = (
 )  # fmt: skip
 
 OnUnsupported = Literal["refuse", "drop", "warn"]
-"""What to do with a field that a target cannot express and that only hints: refuse the target, or send without."""
+"""What to do with a hint that a target cannot express: refuse the target, or send without it."""
 
 
 class Section(BaseModel):
@@ -83,7 +83,7 @@ class ProviderSettings(Section):
     """One account or server, by the name that targets use."""
 
     preset: str | None = None
-    """Row of the catalogue to start from; the provider's own name when neither preset nor dialect is given."""
+    """Row of the catalogue to start from; the provider's own name where neither this nor dialect is given."""
     dialect: str | None = None
     """Wire format, where it is not the preset's."""
     base_url: BaseUrl | None = None
@@ -178,15 +178,22 @@ def _node(value: object) -> object:
     if isinstance(value, (TargetNode, RouteNode, ChainNode)):
         return value
     if not isinstance(value, Mapping):
-        raise PydanticCustomError("node", "write provider/model, a route's name, or a mapping with target, route or chain")
+        raise PydanticCustomError(
+            "node", "write provider/model, a route's name, or a mapping with target, route or chain"
+        )
     if "pool" in value:
         raise PydanticCustomError(
-            "node", "pools are not available in this version; list the targets under chain, the best one first"
+            "node",
+            "pools are not available in this version; list the targets under chain, the best one first",
         )
     named = [key for key in NODE_KEYS if key in value]
     if len(named) == 1:
         return value
-    said = f"{named[0]} and {named[1]} exclude each other" if named else "one of target, route or chain is missing"
+    said = (
+        f"{named[0]} and {named[1]} exclude each other"
+        if named
+        else "one of target, route or chain is missing"
+    )
     near = "" if named else next(filter(None, (did_you_mean(str(key), NODE_KEYS) for key in value)), "")
     raise PydanticCustomError("node", "{said}{near}", {"said": said, "near": near})
 
@@ -269,7 +276,7 @@ class PriceRow(Section):
     reasoning: Money | None = None
     """Tokens of the reasoning; None: the output price."""
     thinking_output: Money | None = None
-    """All output tokens, reasoning included, of an answer that was thought about; None: no such difference."""
+    """All output tokens, reasoning included, of an answer with reasoning; None: no such difference."""
     audio_input: Money | None = None
     """Prompt tokens of sound; None: the input price."""
     audio_output: Money | None = None

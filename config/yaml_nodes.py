@@ -1,16 +1,18 @@
 """YAML text → plain values, with the line and column of every key and value.
 
-Read by the core schema of YAML 1.2, so `on:` and `no` are text. Keys are always text as written. Anchors, aliases
-and `<<` merges work; what they expand to is bounded. Duplicate keys, tags other than YAML's own and several
-documents in one file are refused. Variables are filled in on the way (see `environment`).
+Read by the core schema of YAML 1.2, so `on:` and `no` are text. Keys are always text as written. Anchors,
+aliases and `<<` merges work; what they expand to is bounded. Duplicate keys, tags other than YAML's own and
+several documents in one file are refused. Variables are filled in on the way (see `environment`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
+from typing_extensions import override
 
 from .environment import has_reference, substitute
 from .errors import Problem
@@ -82,12 +84,11 @@ def read_yaml(text: str, *, file: str | None, env: Mapping[str, str]) -> Documen
 class _Loader(yaml.SafeLoader):
     """PyYAML's parser with one change: it does not guess the type of an unquoted word."""
 
-    def resolve(
-        self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool] | bool | None
-    ) -> str:
-        if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
+    @override
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is yaml.ScalarNode and implicit[0]:
             return _PLAIN
-        return super().resolve(kind, value, implicit)  # type: ignore[arg-type,no-any-return]
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -138,9 +139,14 @@ class _Builder:
     def _place(self, mark: yaml.Mark) -> Place:
         return Place(self._file, mark.line + 1, mark.column + 1)
 
-    def _refuse(self, node: yaml.Node, path: Path, message: str) -> None:
+    def _refuse(self, node: yaml.Node, path: Path, message: str) -> object:
         self.document.problems.append(self._place(node.start_mark).problem(message))
         self.document.broken.add(path)
+        return None
+
+    def _refuse_key(self, key: yaml.Node) -> None:
+        message = "a key is a word, not a list or a mapping"
+        self.document.problems.append(self._place(key.start_mark).problem(message))
 
     def _value(self, node: yaml.Node, path: Path) -> object:
         self._spend()
@@ -157,7 +163,7 @@ class _Builder:
         try:
             if isinstance(node, yaml.SequenceNode):
                 return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-            return self._mapping(node, path)
+            return self._mapping(node.value, path)
         finally:
             self._open.remove(id(node))
 
@@ -196,12 +202,12 @@ class _Builder:
         line = node.start_mark.line + before.replace("\r\n", "\n").replace("\r", "\n").count("\n")
         return Place(self._file, line + 1, index - line_start + 1)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+    def _mapping(self, pairs: list[tuple[yaml.Node, yaml.Node]], path: Path) -> dict[str, object]:
         found: dict[str, object] = {}
         merged: list[tuple[yaml.ScalarNode, yaml.Node]] = []
-        for key, item in node.value:
+        for key, item in pairs:
             if not isinstance(key, yaml.ScalarNode):
-                self._refuse(key, path, "a key is a word, not a list or a mapping")
+                self._refuse_key(key)
             elif key.tag == _PLAIN and key.value == "<<":
                 merged += self._merged(item, path)
             elif key.value in found:
@@ -240,7 +246,7 @@ class _Builder:
         for key, item in node.value:
             self._spend()
             if not isinstance(key, yaml.ScalarNode):
-                self._refuse(key, path, "a key is a word, not a list or a mapping")
+                self._refuse_key(key)
             elif key.tag == _PLAIN and key.value == "<<":
                 inherited += self._merged(item, path)
             else:

@@ -32,7 +32,16 @@ from .chat import (
     Usage,
 )
 
-_IN_EVERY_CHUNK = frozenset({"id", "object", "created", "model", "choices", "usage"})
+# The fields that a fold adds up itself; what else is set is kept as it is.
+_CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_CHOICE_OWN = frozenset({"index", "delta", "finish_reason", "logprobs"})
+_DELTA_OWN = frozenset(Delta.model_fields)
+_PLAIN_DELTA = frozenset({"role", "content", "reasoning"})
+_CALL_OWN = frozenset(ToolCallDelta.model_fields)
+_CALLED_OWN = frozenset({"name", "arguments", "input"})
+_AUDIO_OWN = frozenset(AudioAnswer.model_fields)
+_LOGPROBS_OWN = frozenset(Logprobs.model_fields)
+
 _PADDING = frozenset({"obfuscation"})
 """Random text that only hides the length of what was said."""
 _JOINED_DETAILS = frozenset({"text", "summary", "data"})
@@ -57,24 +66,22 @@ class Fold:
         self._created = self._created or chunk.created
         if chunk.usage is not None:
             self._usage = chunk.usage
-        for name in chunk.model_fields_set - _IN_EVERY_CHUNK:
-            _keep(self._rest, name, getattr(chunk, name))
+        _keep(self._rest, chunk, _CHUNK_OWN)
         for choice in chunk.choices:
-            index = choice.index
-            if index not in self._choices:
-                self._choices[index] = _ChoiceFold()
-            self._choices[index].add(choice)
+            folding = self._choices.get(choice.index)
+            if folding is None:
+                folding = self._choices[choice.index] = _ChoiceFold()
+            folding.add(choice)
 
     def response(self) -> ChatResponse:
         """The answer as far as it has come, an empty one before the first chunk."""
-        rest = {name: value for name, value in self._rest.items() if name not in _PADDING}
         return ChatResponse(
             id=self._id,
             model=self._model,
             created=self._created,
             usage=self._usage,
             choices=[self._choices[index].choice(index) for index in sorted(self._choices)],
-            **rest,
+            **{name: value for name, value in self._rest.items() if name not in _PADDING},
         )
 
 
@@ -86,23 +93,301 @@ def fold(chunks: Iterable[ChatChunk]) -> ChatResponse:
     return folding.response()
 
 
+@dataclass(slots=True)
+class _Text:
+    """Text in pieces; None until the first piece, which may be empty."""
+
+    pieces: list[str] = field(default_factory=list)
+
+    def add(self, piece: str | None) -> None:
+        if piece is not None:
+            self.pieces.append(piece)
+
+    def joined(self) -> str | None:
+        return "".join(self.pieces) if self.pieces else None
+
+
+@dataclass(slots=True)
+class _CallFold:
+    """One tool call, or the old form of one."""
+
+    id: str = ""
+    type: str = ""
+    function: _CalledFold | None = None
+    custom: _CalledFold | None = None
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, delta: ToolCallDelta) -> None:
+        self.id = self.id or delta.id or ""
+        self.type = self.type or delta.type or ""
+        if delta.function is not None:
+            self.function = self.function or _CalledFold()
+            self.function.add(delta.function, delta.function.name, delta.function.arguments)
+        if delta.custom is not None:
+            self.custom = self.custom or _CalledFold()
+            self.custom.add(delta.custom, delta.custom.name, delta.custom.input)
+        _keep(self.rest, delta, _CALL_OWN)
+
+    def starts_another(self, delta: ToolCallDelta) -> bool:
+        """Whether `delta` begins a new call although it bears this one's index, as some servers count."""
+        called = delta.function or delta.custom
+        return bool(self.id and delta.id and delta.id != self.id and called and called.name)
+
+    def call(self) -> ToolCall:
+        return ToolCall(
+            id=self.id,
+            type=self.type,
+            function=self.function.function() if self.function else None,
+            custom=self.custom.custom() if self.custom else None,
+            **self.rest,
+        )
+
+
+@dataclass(slots=True)
+class _CalledFold:
+    """What a call calls, and with what."""
+
+    name: str = ""
+    given: list[str] = field(default_factory=list)
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, delta: Record, name: str | None, given: str | None) -> None:
+        if name and name != self.name:  # some servers repeat the whole name with every piece
+            self.name += name
+        if given:
+            self.given.append(given)
+        _keep(self.rest, delta, _CALLED_OWN)
+
+    def function(self) -> FunctionCall:
+        return FunctionCall(name=self.name, arguments="".join(self.given), **self.rest)
+
+    def custom(self) -> CustomCall:
+        return CustomCall(name=self.name, input="".join(self.given), **self.rest)
+
+
+@dataclass(slots=True)
+class _AudioFold:
+    """Sound and what is said in it."""
+
+    id: str | None = None
+    expires_at: int | None = None
+    data: _Text = field(default_factory=_Text)
+    transcript: _Text = field(default_factory=_Text)
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, piece: AudioAnswer) -> None:
+        self.id = self.id if piece.id is None else piece.id
+        self.expires_at = self.expires_at if piece.expires_at is None else piece.expires_at
+        self.data.add(piece.data)
+        self.transcript.add(piece.transcript)
+        _keep(self.rest, piece, _AUDIO_OWN)
+
+    def answer(self) -> AudioAnswer:
+        return AudioAnswer(
+            id=self.id,
+            expires_at=self.expires_at,
+            data=self.data.joined(),
+            transcript=self.transcript.joined(),
+            **self.rest,
+        )
+
+
+@dataclass(slots=True)
+class _LogprobsFold:
+    content: list[TokenLogprob] | None = None
+    refusal: list[TokenLogprob] | None = None
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, piece: Logprobs) -> None:
+        self.content = _longer(self.content, piece.content)
+        self.refusal = _longer(self.refusal, piece.refusal)
+        _keep(self.rest, piece, _LOGPROBS_OWN)
+
+    def logprobs(self) -> Logprobs:
+        return Logprobs(content=self.content, refusal=self.refusal, **self.rest)
+
+
+@dataclass(slots=True)
+class _ChoiceFold:
+    """One choice and its message."""
+
+    role: str = ""
+    content: _Text = field(default_factory=_Text)
+    reasoning: _Text = field(default_factory=_Text)
+    refusal: _Text = field(default_factory=_Text)
+    details: list[dict[str, Any]] | None = None
+    annotations: list[Annotation] | None = None
+    calls: list[_CallFold] | None = None
+    at: dict[int, _CallFold] = field(default_factory=dict)
+    function_call: _CalledFold | None = None
+    audio: _AudioFold | None = None
+    logprobs: _LogprobsFold | None = None
+    finish_reason: str | None = None
+    message_rest: dict[str, Any] = field(default_factory=dict)
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, choice: ChunkChoice) -> None:
+        self.add_delta(choice.delta)
+        if choice.finish_reason is not None:
+            self.finish_reason = choice.finish_reason
+        if choice.logprobs is not None:
+            self.logprobs = self.logprobs or _LogprobsFold()
+            self.logprobs.add(choice.logprobs)
+        _keep(self.rest, choice, _CHOICE_OWN)
+
+    def add_delta(self, delta: Delta) -> None:
+        self.content.add(delta.content)
+        self.reasoning.add(delta.reasoning)
+        if delta.model_fields_set <= _PLAIN_DELTA:
+            self.role = self.role or delta.role or ""
+            return
+        self.refusal.add(delta.refusal)
+        self.role = self.role or delta.role or ""
+        self.annotations = _longer(self.annotations, delta.annotations)
+        if delta.reasoning_details is not None:
+            self.details = _with_details(self.details or [], delta.reasoning_details)
+        if delta.tool_calls is not None:
+            self.add_calls(delta.tool_calls)
+        if delta.function_call is not None:
+            called = delta.function_call
+            self.function_call = self.function_call or _CalledFold()
+            self.function_call.add(called, called.name, called.arguments)
+        if delta.audio is not None:
+            self.audio = self.audio or _AudioFold()
+            self.audio.add(delta.audio)
+        _keep(self.message_rest, delta, _DELTA_OWN)
+
+    def add_calls(self, deltas: list[ToolCallDelta]) -> None:
+        if self.calls is None:
+            self.calls = []
+        for delta in deltas:
+            call = self.at.get(delta.index)
+            if call is None or call.starts_another(delta):
+                call = self.at[delta.index] = _CallFold()
+                self.calls.append(call)
+            call.add(delta)
+
+    def choice(self, index: int) -> Choice:
+        return Choice(
+            index=index,
+            finish_reason=self.finish_reason,
+            logprobs=self.logprobs.logprobs() if self.logprobs else None,
+            message=self.message(),
+            **{name: value for name, value in self.rest.items() if name != "message"},
+        )
+
+    def message(self) -> ResponseMessage:
+        return ResponseMessage(
+            role=self.role,
+            content=self.content.joined(),
+            refusal=self.refusal.joined(),
+            reasoning=self.reasoning.joined(),
+            reasoning_details=self.details,
+            annotations=self.annotations,
+            audio=self.audio.answer() if self.audio else None,
+            tool_calls=None if self.calls is None else [call.call() for call in self.calls],
+            function_call=self.function_call.function() if self.function_call else None,
+            **self.message_rest,
+        )
+
+
+def _keep(kept: dict[str, Any], record: Record, own: frozenset[str]) -> None:
+    """Keep what the fold of `record` does not add up itself; null never replaces a value."""
+    if record.model_fields_set <= own:
+        return
+    given = {**record.__dict__, **(record.__pydantic_extra__ or {})}
+    for name in given:
+        if name in own or name not in record.model_fields_set:
+            continue
+        value, before = given[name], kept.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            kept[name] = {**before, **value}
+        elif value is not None or name not in kept:
+            kept[name] = value
+
+
+def _longer(have: list[Any] | None, new: list[Any] | None) -> list[Any] | None:
+    return have if new is None else [*(have or ()), *new]
+
+
+def _with_details(have: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Details grown by a delta's; a piece with the type and index of an earlier one continues it."""
+    earlier = {(detail.get("type"), detail["index"]): detail for detail in have if _numbered(detail)}
+    for piece in new:
+        known = earlier.get((piece.get("type"), piece["index"])) if _numbered(piece) else None
+        if known is None:
+            have.append(dict(piece))
+            continue
+        for name, value in piece.items():
+            if name in _JOINED_DETAILS and isinstance(value, str) and isinstance(known.get(name), str):
+                known[name] += value
+            elif value is not None:
+                known[name] = value
+    return have
+
+
+def _numbered(detail: dict[str, Any]) -> bool:
+    return isinstance(detail.get("index"), int)
+
+
 def unfold(response: ChatResponse) -> Iterator[ChatChunk]:
     """The answer as a stream: who speaks, what is said, why it ended, and what it took.
 
-    `fold(unfold(response))` gives the response back, provided its choices have indexes of their own, in
-    order, and none of its unknown fields bears the name that a chunk has for another thing (`index` on a tool
-    call, `delta` on a choice).
+    `fold(unfold(response))` gives the response back, provided that its choices have indexes of their own, in
+    order, and that none of its unknown fields bears the name that a chunk has for another thing (`index` on
+    a tool call, `delta` on a choice).
     """
-    same = {"id": response.id, "created": response.created, "model": response.model}
-    about = {
-        name: getattr(response, name) for name in response.model_fields_set - _IN_EVERY_CHUNK if name != "trace"
-    }
-    said = [(choice, choice.message) for choice in response.choices]
-    starts = [ChunkChoice(index=choice.index, delta=Delta(role=message.role)) for choice, message in said]
-    yield ChatChunk(**same, **about, trace=response.trace, choices=starts)
-    for choice, message in said:
-        yield ChatChunk(**same, choices=[ChunkChoice(index=choice.index, delta=_delta(message))])
+    same: dict[str, Any] = {"id": response.id, "created": response.created, "model": response.model}
+    about: dict[str, Any] = {}
+    _keep(about, response, _CHUNK_OWN)
+    yield ChatChunk(
+        **same,
+        **about,
+        choices=[
+            ChunkChoice(index=choice.index, delta=Delta(role=choice.message.role))
+            for choice in response.choices
+        ],
+    )
+    for choice in response.choices:
+        yield ChatChunk(**same, choices=[ChunkChoice(index=choice.index, delta=_delta(choice.message))])
     for choice in response.choices:
         yield ChatChunk(**same, choices=[_end(choice)])
     if response.usage is not None:
         yield ChatChunk(**same, usage=response.usage)
+
+
+def _delta(message: ResponseMessage) -> Delta:
+    given: dict[str, Any] = {}
+    _keep(given, message, frozenset({"role", "tool_calls", "function_call"}))
+    if message.function_call is not None:
+        given["function_call"] = _function(message.function_call)
+    if message.tool_calls is not None:
+        given["tool_calls"] = [_call(index, call) for index, call in enumerate(message.tool_calls)]
+    return Delta(**given)
+
+
+def _call(index: int, call: ToolCall) -> ToolCallDelta:
+    given: dict[str, Any] = {}
+    _keep(given, call, _CALL_OWN)
+    return ToolCallDelta(
+        index=index,
+        id=call.id,
+        type=call.type,
+        function=_function(call.function) if call.function else None,
+        custom=_custom(call.custom) if call.custom else None,
+        **given,
+    )
+
+
+def _function(call: FunctionCall) -> FunctionCallDelta:
+    return FunctionCallDelta(name=call.name, arguments=call.arguments, **(call.model_extra or {}))
+
+
+def _custom(call: CustomCall) -> CustomCallDelta:
+    return CustomCallDelta(name=call.name, input=call.input, **(call.model_extra or {}))
+
+
+def _end(choice: Choice) -> ChunkChoice:
+    given: dict[str, Any] = {}
+    _keep(given, choice, frozenset({"index", "message", "delta"}))
+    return ChunkChoice(index=choice.index, **given)

@@ -136,9 +136,10 @@ def _on(intent: Intent, thinking: Thinking) -> Compiled:
         _put_effort(effort, thinking, compiled)
     elif thinking.style == "none" and thinking.default_on is None:
         compiled.report("enable_thinking", "dropped", "the wire has no control of thinking")
-    for path, value in _switch(thinking, on=True).items():
-        if not any(path == sent or path.partition(".")[0] == sent.partition(".")[0] for sent in compiled.fields):
-            compiled.fields[path] = value
+    # an effort or a budget inside the switch's own object switches on by itself
+    said = {path.partition(".")[0] for path in compiled.fields}
+    switch = _switch(thinking, on=True)
+    compiled.fields |= {path: value for path, value in switch.items() if path.partition(".")[0] not in said}
     return compiled
 
 

@@ -3,7 +3,7 @@
 Which error a failed call raises:
 
 - a kind that is not in the route's `fallback_on`: the provider's own typed error;
-- a plan of one target: the provider's own typed error;
+- only one target was tried: the provider's own typed error;
 - time up: `DeadlineExceededError`;
 - anything else: `AllTargetsFailedError`.
 

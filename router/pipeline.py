@@ -24,6 +24,10 @@ from .accounting import Attempt, Trace
 from .planning import Plan, PlannedTarget
 
 End = Literal["completed", "failed", "cancelled"]
+DEADLINE = "deadline"
+"""`code` of a timeout that is the call's deadline."""
+SHARE = "deadline_share"
+"""`code` of a timeout that is the attempt's share of the deadline; the same target again would be no help."""
 
 
 @dataclass(slots=True)

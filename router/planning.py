@@ -156,7 +156,9 @@ class Planner:
             raise self._unknown(model)
         if len(self._direct) >= _DIRECT_PLANS:
             self._direct.clear()
-        plan = self._direct[model] = self._compile(model, Route(chain=(TargetNode(target=model),)), direct=True)
+        plan = self._direct[model] = self._compile(
+            model, Route(chain=(TargetNode(target=model),)), direct=True
+        )
         return plan
 
     def _unknown(self, model: str) -> RequestError:

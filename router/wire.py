@@ -16,13 +16,12 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NamedTuple, TypeVar
 
 import anyio
-
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, ResponseMessage
-from turnout.providers.dialect import Adaptation, Decoder, WireRequest
+from turnout.providers.dialect import Adaptation, Decoder, Dialect, Target, WireRequest
 from turnout.providers.errors import (
     AttemptTimeoutError,
     ContentPolicyError,
@@ -35,13 +34,9 @@ from turnout.providers.folding import Fold, unfold
 from turnout.providers.transport import Transport, WireResponse
 
 from .clock import Clock
-from .pipeline import Call, End
+from .pipeline import DEADLINE, SHARE, Call, End
 from .planning import PlannedTarget
 
-DEADLINE = "deadline"
-"""`code` of a timeout that is the call's deadline."""
-SHARE = "deadline_share"
-"""`code` of a timeout that is the attempt's share of the deadline; the same target again would be no help."""
 _ERROR_BODY = 256 * 1024  # bytes of an error's body that are read; more never says more
 _DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal event, so the socket can be reused
 
@@ -65,25 +60,21 @@ class Wire:
         limits = Limits(call, self._clock)
         async with AsyncExitStack() as connection:
             try:
-                response = await limits.run(lambda: self._open(connection, wire, planned, limits))
+                sending = self._transport.send(
+                    wire,
+                    connect_timeout=planned.target.timeouts.connect,
+                    max_bytes=planned.target.max_response_bytes,
+                )
+                response = await limits.run(lambda: connection.enter_async_context(sending))
                 if not 200 <= response.status < 300:
                     body = await limits.run(lambda: _error_body(response))
                     raise planned.dialect.error(response.status, response.headers, body, planned.target)
                 reply = WireReply(call, request, wire, response, limits)
                 await reply.begin()
             except ProviderError as error:
-                raise attributed(error, planned)
+                attribute(error, planned)
+                raise
             yield reply
-
-    async def _open(
-        self, connection: AsyncExitStack, wire: WireRequest, planned: PlannedTarget, limits: Limits
-    ) -> WireResponse:
-        sending = self._transport.send(
-            wire,
-            connect_timeout=planned.target.timeouts.connect,
-            max_bytes=planned.target.max_response_bytes,
-        )
-        return await connection.enter_async_context(sending)
 
 
 def encode(call: Call, request: ChatCompletion) -> WireRequest:
@@ -99,11 +90,27 @@ def encode(call: Call, request: ChatCompletion) -> WireRequest:
         raise
 
 
-def attributed(error: ProviderError, planned: PlannedTarget) -> ProviderError:
-    """The error, knowing whose it is."""
+def attribute(error: ProviderError, planned: PlannedTarget) -> None:
+    """Let the error know whose it is."""
     error.provider = error.provider or planned.target.provider
     error.model = error.model or planned.target.model
-    return error
+
+
+class _Limit(NamedTuple):
+    """A point in time, on the clock's monotonic time, and what it is."""
+
+    ends_at: float
+    code: str
+    seconds: float
+
+
+_LATE = {
+    DEADLINE: "the call's deadline of {:g} s passed.",
+    SHARE: "no answer within the attempt's share of the deadline, {:.3g} s, with targets still to come.",
+    "attempt_timeout": "the attempt took longer than {:g} s.",
+    "first_token_timeout": "no answer began within {:g} s.",
+    "idle_timeout": "nothing came for {:g} s.",
+}
 
 
 class Limits:
@@ -114,46 +121,40 @@ class Limits:
         self.clock = clock
         self.started = clock.monotonic()
         self._idle = timeouts.idle
-        lasting = [(call.ends_at, DEADLINE, f"the call's deadline of {call.deadline:g} s passed.")]
+        lasting = [_Limit(call.ends_at, DEADLINE, call.deadline)]
         if timeouts.attempt is not None:
-            words = f"the attempt took longer than {timeouts.attempt:g} s."
-            lasting.append((self.started + timeouts.attempt, "attempt_timeout", words))
-        early = list(lasting)
-        if timeouts.first_token is not None:
-            words = f"no answer began within {timeouts.first_token:g} s."
-            early.append((self.started + timeouts.first_token, "first_token_timeout", words))
-        self._lasting = min(lasting)
-        self._nearest = self._share(call, self._lasting)
-        self._first = min(self._share(call, min(early)), min(early))
-
-    def _share(self, call: Call, limit: tuple[float, str, str]) -> tuple[float, str, str]:
+            lasting.append(self._from_start("attempt_timeout", timeouts.attempt))
+        uncommitted = list(lasting)
         coming = min(call.later, call.attempts_left)
-        if not coming:
-            return limit
-        share = (call.ends_at - self.started) * 2 / (coming + 2)
-        words = f"the attempt took longer than its share of the deadline, {share:.3g} s, with targets to come."
-        return min(limit, (self.started + share, SHARE, words))
+        if coming:
+            left = call.ends_at - self.started
+            uncommitted.append(self._from_start(SHARE, left * 2 / (coming + 2)))
+        first = list(uncommitted)
+        if timeouts.first_token is not None:
+            first.append(self._from_start("first_token_timeout", timeouts.first_token))
+        self._committed, self._uncommitted, self._first = min(lasting), min(uncommitted), min(first)
+
+    def _from_start(self, code: str, seconds: float) -> _Limit:
+        return _Limit(self.started + seconds, code, seconds)
 
     async def run(self, step: Callable[[], Awaitable[T]]) -> T:
         """Wait for a step before the answer has begun."""
         return await self._bounded(step, self._first)
 
     async def next(self, step: Callable[[], Awaitable[T]], *, committed: bool) -> T:
-        """Wait for a further piece; `committed` ends the attempt's share, as no other target can take over."""
-        limit = self._lasting if committed else self._nearest
+        """Wait for a further piece; no share of the deadline counts once `committed`."""
+        limit = self._committed if committed else self._uncommitted
         if self._idle is not None:
-            idle_end = self.clock.monotonic() + self._idle
-            if idle_end < limit[0]:
-                limit = (idle_end, "idle_timeout", f"nothing came for {self._idle:g} s.")
+            idle = _Limit(self.clock.monotonic() + self._idle, "idle_timeout", self._idle)
+            limit = min(limit, idle)
         return await self._bounded(step, limit)
 
-    async def _bounded(self, step: Callable[[], Awaitable[T]], limit: tuple[float, str, str]) -> T:
-        ends_at, code, words = limit
-        left = ends_at - self.clock.monotonic()
+    async def _bounded(self, step: Callable[[], Awaitable[T]], limit: _Limit) -> T:
+        left = limit.ends_at - self.clock.monotonic()
         if left > 0:
             with anyio.move_on_after(left):
                 return await step()
-        raise AttemptTimeoutError(words, code=code)
+        raise AttemptTimeoutError(_LATE[limit.code].format(limit.seconds), code=limit.code)
 
 
 class WireReply:
@@ -257,12 +258,22 @@ class WireReply:
                 return chunk
             if self._body_ended:
                 return None
+            if getattr(decoder, "done", False):
+                await self._drain()
+                return None
             data = await self._read()
             if data:
                 self._chunks = decoder.feed(data)
             else:
                 self._body_ended = True
                 self._chunks = decoder.close()
+
+    async def _drain(self) -> None:
+        """Take the end of the bytes too, if it comes at once, so that the connection can serve again."""
+        self._body_ended = True
+        with anyio.move_on_after(_DRAIN), suppress(ProviderError):
+            while await self._body.read():
+                pass
 
     async def _read(self) -> bytes:
         if self.first_token_at is None:
@@ -297,7 +308,7 @@ class WireReply:
             retry_after=error.retry_after,
         )
         broken.partial = self._fold.response()
-        attributed(broken, self.target)
+        attribute(broken, self.target)
         return broken
 
     def _conclude(self, end: End, error: ProviderError | None = None) -> None:
@@ -308,8 +319,7 @@ class WireReply:
 
 
 async def _whole_body(response: WireResponse) -> bytes:
-    first = await response.read()
-    pieces = [first]
+    pieces = []
     while piece := await response.read():
         pieces.append(piece)
     return b"".join(pieces)
@@ -318,12 +328,10 @@ async def _whole_body(response: WireResponse) -> bytes:
 async def _error_body(response: WireResponse) -> bytes:
     """As much of an error's body as can be had; its status says most of it already."""
     pieces, size = [], 0
-    try:
+    with suppress(ProviderError):
         while size < _ERROR_BODY and (piece := await response.read()):
             pieces.append(piece)
             size += len(piece)
-    except ProviderError:
-        pass
     return b"".join(pieces)
 
 
@@ -344,3 +352,22 @@ def _has_content(message: ResponseMessage) -> bool:
         or message.refusal
         or message.audio
     )
+
+
+async def list_models(transport: Transport, target: Target, dialect: Dialect) -> bytes:
+    """The body of a provider's list of models; ProviderError."""
+    request = dialect.models_request(target)
+    try:
+        sending = transport.send(
+            request, connect_timeout=target.timeouts.connect, max_bytes=target.max_response_bytes
+        )
+        with anyio.move_on_after(target.timeouts.first_token):
+            async with sending as response:
+                if not 200 <= response.status < 300:
+                    body = await _error_body(response)
+                    raise dialect.error(response.status, response.headers, body, target)
+                return await _whole_body(response)
+        raise AttemptTimeoutError(f"no answer within {target.timeouts.first_token:g} s.")
+    except ProviderError as error:
+        error.provider = error.provider or target.provider
+        raise

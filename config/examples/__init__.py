@@ -11,7 +11,7 @@ def names() -> tuple[str, ...]:
 
 
 def example_path(name: str) -> Path:
-    """The file of one example, such as `offline.yaml`; `.yaml` may be left out. FileNotFoundError lists them all."""
+    """The file of one example, such as `offline.yaml` or just `offline`; FileNotFoundError for others."""
     file = name if name.endswith(".yaml") else f"{name}.yaml"
     if file not in names():
         raise FileNotFoundError(f"there is no example {name!r}; choose one of {', '.join(names())}")

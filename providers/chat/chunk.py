@@ -96,10 +96,12 @@ class ChunkChoice(Record):
 class ChatChunk(Envelope):
     """One piece of a streamed answer."""
 
-    object: Annotated[Literal["chat.completion.chunk"], always("chat.completion.chunk")] = "chat.completion.chunk"
+    object: Annotated[Literal["chat.completion.chunk"], always("chat.completion.chunk")] = (
+        "chat.completion.chunk"
+    )
     """What this is; providers' other words for it are not kept."""
     choices: Annotated[list[ChunkChoice], NullAsEmptyList] = []
-    """What is new, choice by choice; empty on a chunk that carries only usage or news of the provider's own."""
+    """What is new, choice by choice; empty on a chunk of usage or of the provider's own news."""
 
     @property
     def text(self) -> str:
@@ -118,7 +120,7 @@ class ChatChunk(Envelope):
 
     @property
     def is_semantic(self) -> bool:
-        """Whether the chunk carries something of the answer: a delta that says something, logprobs or an end."""
+        """Whether the chunk carries something of the answer: words, logprobs or an end."""
         return any(
             choice.finish_reason or choice.delta.is_semantic or _has_tokens(choice.logprobs)
             for choice in self.choices

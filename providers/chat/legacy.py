@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def modernize(request: ChatCompletion) -> None:
-    """Rewrite the deprecated fields of a request that is just being made; does nothing where there are none."""
+    """Rewrite the deprecated fields of a request in the making; do nothing where there are none."""
     changes: dict[str, Any] = {}
     if request.functions is not None:
         _refuse_both(request.tools, "functions", "tools")

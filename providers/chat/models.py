@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from .record import NullAsEmptyList, Record, always
+from .record import NullAsEmptyList, Record, SecondsOrNull, always
 
 
 class Model(Record):
@@ -14,7 +14,7 @@ class Model(Record):
     """What requests name it by; may hold slashes."""
     object: Annotated[Literal["model"], always("model")] = "model"
     """What this is; providers' other words for it are not kept."""
-    created: int | None = None
+    created: SecondsOrNull = None
     """When it was made, in Unix seconds; null where the provider does not say."""
     owned_by: str | None = None
     """Who runs or made it."""

@@ -55,9 +55,11 @@ _PATTERNS = {
 
 def request_error(error: ValidationError, given: Mapping[str, Any]) -> RequestError:
     """The first problem as a `RequestError`; its message never repeats what was given."""
-    problems = [(_path(problem, given), problem) for problem in error.errors(include_url=False, include_input=False)]
+    problems = [
+        (_path(problem, given), problem) for problem in error.errors(include_url=False, include_input=False)
+    ]
     first = problems[0][0]
-    # A field of several shapes is reported once for each; the report that got furthest is about the shape meant.
+    # A field of several shapes is reported once for each; the one that got furthest is about the shape meant.
     path, problem = max(
         ((path, problem) for path, problem in problems if path[: len(first)] == first),
         key=lambda found: len(found[0]),
@@ -110,5 +112,11 @@ def _enter(here: object, step: str | int) -> tuple[bool, object]:
 def _written(path: tuple[str | int, ...]) -> str | None:
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step[:_LONGEST_NAME]}" if text else step[:_LONGEST_NAME]
+        text += (
+            f"[{step}]"
+            if isinstance(step, int)
+            else f".{step[:_LONGEST_NAME]}"
+            if text
+            else step[:_LONGEST_NAME]
+        )
     return text or None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -52,7 +54,7 @@ class Record(BaseModel):
 
 
 class FrozenRecord(Record):
-    """A record of a request: it is checked once and cannot change after; `model_copy(update=…)` makes another."""
+    """A record of a request, which cannot change once it is checked; `model_copy(update=…)` makes another."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,6 +94,22 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value == value // 1 else value
 
 
+def _seconds_or_null(value: object) -> object:
+    return int(value) if isinstance(value, float) else value
+
+
+def _logarithm(value: object) -> object:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return -9999.0
+    return value
+
+
+def _texts(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
+
+
 def _seconds(value: object) -> object:
     return int(value) if isinstance(value, float) else _whole_number(value)
 
@@ -99,6 +117,11 @@ def _seconds(value: object) -> object:
 def always(word: str) -> BeforeValidator:
     """Reads every value as `word`, for a field that says the same in every answer."""
     return BeforeValidator(lambda _: word)
+
+
+def word_or(default: str) -> BeforeValidator:
+    """Reads null and empty text as `default`."""
+    return BeforeValidator(lambda value: value or default)
 
 
 Flag = Annotated[bool, Strict()]
@@ -114,5 +137,11 @@ Count = Annotated[int, BeforeValidator(_whole_number)]
 """A count in an answer, where null stands for 0."""
 Seconds = Annotated[int, BeforeValidator(_seconds)]
 """Unix seconds in an answer; fractions are cut off and null stands for 0."""
+SecondsOrNull = Annotated[int | None, BeforeValidator(_seconds_or_null)]
+"""Unix seconds in an answer, where they may be unknown; fractions are cut off."""
+Logarithm = Annotated[float, BeforeValidator(_logarithm)]
+"""A log probability in an answer; -9999, the wire's word for as good as impossible, stands for none."""
+Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
+"""Names and texts in an answer; a value that is not text becomes its JSON."""
 NullAsEmptyList = BeforeValidator(_empty_for_null)
 NullAsEmptyObject = BeforeValidator(_object_for_null)

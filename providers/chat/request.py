@@ -80,7 +80,10 @@ def _replayed(value: object) -> object:
     return value
 
 
-Bias = Annotated[int, Field(strict=True, ge=-100, le=100)] | Annotated[float, Field(strict=True, ge=-100, le=100)]
+Bias = (
+    Annotated[int, Field(strict=True, ge=-100, le=100)]
+    | Annotated[float, Field(strict=True, ge=-100, le=100)]
+)
 MetadataKey = Annotated[str, Field(max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=512)]
 
@@ -105,7 +108,7 @@ class ChatCompletion(FrozenRecord):
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     """Makes tokens less likely once they came before; negative values do the reverse."""
     logit_bias: dict[Annotated[str, Field(coerce_numbers_to_str=True)], Bias] | None = None
-    """Token id to a nudge that makes the token likelier or, when negative, less likely; 100 either way all but decides."""
+    """Token id to a nudge, up to 100 for the token or down to -100 against it."""
     logprobs: Flag | None = None
     """Whether to tell how likely each token of the answer was."""
     top_logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None

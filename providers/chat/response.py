@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from .message import AudioReference, Message
-from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record, Seconds, Words, always
+from .record import (
+    Count,
+    Logarithm,
+    NullAsEmptyList,
+    NullAsEmptyObject,
+    Record,
+    Seconds,
+    SecondsOrNull,
+    Texts,
+    Words,
+    always,
+    word_or,
+)
 from .tools import FunctionCall, ToolCall
 from .usage import Cost, Usage
 
@@ -26,7 +38,7 @@ class URLCitation(Record):
 class Annotation(Record):
     """A remark on a stretch of the answer."""
 
-    type: Words = "url_citation"
+    type: Annotated[str, word_or("url_citation")] = "url_citation"
     """The kind of remark; `url_citation` is the one that is known."""
     url_citation: URLCitation | None = None
     """The page cited."""
@@ -39,7 +51,7 @@ class AudioAnswer(Record):
     """What a later message refers to it by."""
     data: str | None = None
     """The sound, base64 encoded, in the format that was asked for."""
-    expires_at: int | None = None
+    expires_at: SecondsOrNull = None
     """Until when the provider keeps it, in Unix seconds."""
     transcript: str | None = None
     """What is said, as text."""
@@ -54,7 +66,7 @@ class TopLogprob(Record):
     """The token."""
     bytes: list[int] | None = None
     """Its UTF-8 bytes, for tokens that hold only part of a character."""
-    logprob: float = 0.0
+    logprob: Logarithm = -9999.0
     """Natural logarithm of its probability."""
 
 
@@ -81,7 +93,7 @@ class ResponseMessage(Record):
 
     always_written: ClassVar[frozenset[str]] = frozenset({"content", "refusal"})
 
-    role: Words = "assistant"
+    role: Annotated[str, word_or("assistant")] = "assistant"
     """Always the assistant."""
     content: str | None = None
     """The text."""
@@ -181,7 +193,7 @@ class Envelope(Record):
     """How the request was served, such as `default`, `flex` or `priority`."""
     provider: str | None = None
     """The configured name of the provider that answered."""
-    metadata: dict[str, str] | None = None
+    metadata: Texts | None = None
     """The request's metadata, given back."""
     responseStatus: ResponseStatus | None = None  # noqa: N815
     """The error, for clients that look for it here; null on success."""

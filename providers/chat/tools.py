@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from .record import Flag, FrozenRecord, Words
+from .record import Flag, FrozenRecord, Words, word_or
 
 
 class FunctionDefinition(FrozenRecord):
@@ -68,7 +68,7 @@ class FunctionCall(FrozenRecord):
     name: Words = ""
     """The function's name."""
     arguments: Annotated[str, BeforeValidator(_json_text)] = ""
-    """Its arguments, a JSON object as text; models make mistakes, so check before use. An object is written as text."""
+    """Its arguments, a JSON object as text; models make mistakes, so check. An object is turned into text."""
 
     @model_validator(mode="before")
     @classmethod
@@ -99,17 +99,12 @@ class ToolCall(FrozenRecord):
 
     id: Words = ""
     """What the answer refers to; required in a request."""
-    type: Words = "function"
+    type: Annotated[str, word_or("function")] = "function"
     """`function` or `custom`."""
     function: FunctionCall | None = None
     """The function and its arguments."""
     custom: CustomCall | None = None
     """The free-text tool and its input, where `type` is `custom`."""
-
-    @field_validator("type")
-    @classmethod
-    def _function_unless_said(cls, value: str) -> str:
-        return value or "function"
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The `turnout` command: its subcommands, and one place where every failure becomes a line and an exit code."""
+"""The `turnout` command: its subcommands, and the one place where a failure becomes an exit code."""
 
 from __future__ import annotations
 
@@ -23,21 +23,11 @@ from .simulate import simulate
 class Commands(click.Group):
     """A group whose failures are told in one line, with an exit code of their own."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run and exit; nothing but SystemExit leaves, unless `--traceback` asks for more."""
         given = sys.argv[1:] if args is None else list(args)
         try:
-            code = super().main(
-                given, prog_name, complete_var, standalone_mode=False, windows_expand_args=windows_expand_args, **extra
-            )
+            super().main(given, *rest, **{**extra, "standalone_mode": False})
         except Exception as error:
             if "--traceback" in given:
                 raise
@@ -45,7 +35,7 @@ class Commands(click.Group):
             for line in failures.lines(alone):
                 click.echo(f"turnout: {harmless(line)}", err=True)
             sys.exit(failures.exit_code(alone))
-        sys.exit(code if isinstance(code, int) else failures.ExitCode.OK)
+        sys.exit(failures.ExitCode.OK)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

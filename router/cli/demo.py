@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 import click
-
 from turnout.config.examples import example_path
 
 from ..core import Router
+from ..testing import Simulator, demo_scripts
 from .options import backend_option, plain_option, run
 from .report import attempts_table, totals, why
 from .screen import Screen
@@ -27,8 +27,6 @@ def demo(plain: bool, backend: str) -> None:
 
 
 async def _demo(screen: Screen) -> None:
-    from ..testing import Simulator, demo_scripts
-
     example = example_path("offline.yaml")
     async with Simulator(demo_scripts()) as simulator:
         screen.line(f"A simulated provider answers at {simulator.url}")

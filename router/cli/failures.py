@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import IntEnum
 
 import click
-
 from turnout.config.errors import ConfigError, TurnoutError
 from turnout.providers.errors import RequestError, UnsupportedError
 

@@ -64,7 +64,7 @@ class Screen:
 
 
 def harmless(text: str) -> str:
-    """`text` without control characters, with which a model could command the terminal; lines and tabs stay."""
+    """`text` without control characters, by which it could command a terminal; lines and tabs stay."""
     return _CONTROL.sub("", text)
 
 

@@ -6,24 +6,35 @@ from functools import partial
 
 import click
 
-from ..testing import demo_scripts, load_script, serve
+from ..testing import HOSTS, Simulator, demo_scripts, load_script, serve
 from .options import backend_option, run
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8099, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--port", default=8399, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
 @click.option(
     "--script",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Replies by model name, as YAML; without it, those of the demo.",
 )
+@click.option(
+    "--quirks",
+    type=click.Choice(sorted(HOSTS)),
+    default="openai",
+    show_default=True,
+    help="The host whose wire it speaks.",
+)
 @backend_option
-def simulate(host: str, port: int, script: str | None, backend: str) -> None:
+def simulate(host: str, port: int, script: str | None, quirks: str, backend: str) -> None:
     """Answer like a provider, with scripted replies and faults, until Ctrl-C.
 
     Any model that the script does not name repeats the last message.
     """
     scripts = demo_scripts() if script is None else load_script(script)
-    run(backend, partial(serve, host, port, scripts))
+    run(backend, partial(serve, host, port, scripts, quirks, _announce))
+
+
+def _announce(simulator: Simulator) -> None:
+    click.echo(f"Simulated provider at {simulator.url} (Ctrl-C ends it)", err=True)

@@ -40,14 +40,18 @@ async def _first_answer(
     call: Call, inner: Handler, stack: AsyncExitStack, clock: Clock, events: Events
 ) -> Reply:
     ahead = deque(call.plan.targets)
+    tried = 0
     while True:
         planned = ahead.popleft()
+        tried += 1
         try:
             aimed = dataclasses.replace(call, target=planned, later=len(ahead))
             return await stack.enter_async_context(inner(aimed))
         except (ProviderError, UnsupportedError) as error:
             _turn(call, planned, error, ahead)
             if not ahead or clock.monotonic() >= call.ends_at or not call.attempts_left:
+                if tried == 1:
+                    raise  # nothing else was tried, so the provider's own error says it best
                 raise _final(call, error) from error
             _tell(events, call, planned, error, ahead[0])
 

@@ -16,13 +16,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from typing import TYPE_CHECKING
 
 from turnout.config.settings import Retry
 from turnout.providers.errors import ProviderError
 
 from ..clock import Clock
 from ..events import Events
-from ..pipeline import Call, Handler, Layer, Reply
+from ..pipeline import DEADLINE, SHARE, Call, Handler, Layer, Reply
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 
 def retry(clock: Clock, random: Random, events: Events) -> Layer:
@@ -59,7 +63,7 @@ class Decision:
         settings = self._call.target.retry
         if tries >= settings.attempts or self._call.attempts_left <= self._call.later:
             return False
-        if error.code in ("deadline", "deadline_share"):
+        if error.code in (DEADLINE, SHARE):
             return False
         if error.kind not in settings.on and not (error.model_output and tries == 1):
             return False
@@ -67,6 +71,10 @@ class Decision:
         if error.retry_after is not None:
             return error.retry_after <= min(settings.max_server_wait, left / 2)
         return left > 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the router's clock."""
+        await self._clock.sleep(seconds)
 
     def wait(self, error: ProviderError, *, tries: int) -> float:
         """Seconds until the next try; at most half of what is left of the deadline."""
@@ -85,6 +93,12 @@ def ceiling(settings: Retry, error: ProviderError, tries: int) -> float:
         return settings.cap
 
 
+def longest_pause(settings: Retry, tries: int) -> float:
+    """The most seconds that may pass between a failed try and the next: backoff or the server's wait."""
+    bases = max(settings.base, settings.rate_limit_base)
+    return max(settings.max_server_wait, min(bases * settings.factor ** (tries - 1), settings.cap))
+
+
 async def _try_again(
     inner: Handler,
     call: Call,
@@ -94,7 +108,7 @@ async def _try_again(
     events: Events,
 ) -> Reply:
     # imported here: most calls never fail, and most programs need not wait for this import
-    from tenacity import AsyncRetrying, RetryCallState
+    from tenacity import AsyncRetrying
 
     failed: list[ProviderError] = [error]  # what tenacity counts as its first try has happened already
 
@@ -130,3 +144,13 @@ async def _try_again(
         reraise=True,
     )
     return await retrying(attempt)
+
+
+def _is_provider_error(state: RetryCallState) -> bool:
+    return state.outcome is not None and isinstance(state.outcome.exception(), ProviderError)
+
+
+def _error_of(state: RetryCallState) -> ProviderError:
+    error = state.outcome and state.outcome.exception()
+    assert isinstance(error, ProviderError)  # noqa: S101 - tenacity asks only after _is_provider_error
+    return error

@@ -98,8 +98,8 @@ def test_long_prompts_cost_what_the_longest_tier_below_them_says(prompt: int, pe
         input=Decimal(1),
         output=Decimal(0),
         above=(
-            PriceTier(prompt_tokens=200_000, input=Decimal(4), output=Decimal(0)),
             PriceTier(prompt_tokens=128_000, input=Decimal(2), output=Decimal(0)),
+            PriceTier(prompt_tokens=200_000, input=Decimal(4), output=Decimal(0)),
         ),
     )
     # the length of the whole prompt decides, what came from the cache included

@@ -199,7 +199,7 @@ async def test_a_raw_body_goes_out_as_it_is(client: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (Reply(error_in_200=True), "The server had an error."),
+        (Reply(error_in_200=True), "The server had an error while processing the request."),
         (Reply(error_in_200=True, error="flagged"), "flagged"),
         (Reply(error_in_200="flagged"), "flagged"),
         (Reply(error_in_200={"message": "flagged"}), "flagged"),

@@ -1,0 +1,157 @@
+"""Settings become targets: the catalogue row, the user's overrides, the URL and the key, in one value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from turnout.config.errors import ConfigError
+from turnout.config.settings import ProviderSettings, Timeouts
+
+from .catalogue import Preset, catalogue
+from .dialect import Target
+
+GENERIC = "openai-compatible"
+"""The row for a server that is known only by its dialect and base_url."""
+
+_BRACES = re.compile(r"\{(\w+)\}")
+
+
+def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[str, str]) -> Target:
+    """The target for one model of a configured provider.
+
+    `env` holds the environment variables that may carry keys and options. ConfigError names what is missing
+    and where it may be given.
+    """
+    preset = preset_of(name, settings)
+    options = _options(name, preset, settings, env)
+    api_key, bearer = _key(name, preset, settings, env)
+    return Target(
+        provider=name,
+        model=model,
+        preset=preset.model_copy(update={"auth": "bearer"}) if bearer else preset,
+        base_url=_base_url(name, preset, settings, {**options, "model": quote(model, safe="")}),
+        api_key=api_key,
+        headers=dict(settings.headers),
+        query={
+            **{key: _fill(name, value, {**options, "model": model}, preset) for key, value in preset.query.items()},
+            **settings.query,
+        },
+        timeouts=settings.timeouts or Timeouts(),
+        max_response_bytes=settings.max_response_bytes,
+    )
+
+
+def preset_of(name: str, settings: ProviderSettings) -> Preset:
+    """The row that a provider starts from, with its quirks applied; ConfigError where there is none."""
+    known = catalogue()
+    wanted = settings.preset or (GENERIC if settings.dialect else name)
+    if wanted not in known:
+        raise ConfigError(
+            f"provider {name}: there is no preset {wanted!r}{_hint(wanted, known)}; "
+            f"name one with preset, or give dialect: openai and a base_url"
+        )
+    row = known[wanted]
+    changes = dict(settings.quirks)
+    if settings.dialect:
+        changes["dialect"] = settings.dialect
+    if not changes:
+        return row
+    thinking = changes.get("thinking")
+    if isinstance(thinking, Mapping):
+        # a style of one's own replaces the row, its rules included; single words change the row's control
+        changes["thinking"] = thinking if "style" in thinking else {**row.thinking.model_dump(), **thinking}
+        changes.setdefault("thinking_rules", [])
+    try:
+        return Preset.model_validate({**row.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        hint = _hint(path, Preset.model_fields) if first["type"] == "extra_forbidden" else ""
+        raise ConfigError(f"provider {name}: quirks.{path}: {first['msg']}{hint}") from None
+
+
+def _options(
+    name: str, preset: Preset, settings: ProviderSettings, env: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Words for the braces of a row: the user's, then the environment's, then the row's own."""
+    from_env = {key: env[variable] for key, variable in preset.options_env.items() if env.get(variable)}
+    options = {**preset.options, **from_env, **settings.options}
+    allowed = {*_braces(preset), *preset.options, *preset.options_env}
+    for option in settings.options:
+        if option not in allowed:
+            raise ConfigError(
+                f"provider {name}: preset {preset.name} has no option {option!r}{_hint(option, allowed)}"
+            )
+    return options
+
+
+def _braces(preset: Preset) -> set[str]:
+    return set(_BRACES.findall(" ".join((preset.base_url, *preset.query.values()))))
+
+
+def _base_url(name: str, preset: Preset, settings: ProviderSettings, options: Mapping[str, str]) -> str:
+    template = settings.base_url or preset.base_url
+    if not template:
+        raise ConfigError(f"provider {name}: base_url is missing; preset {preset.name} has none of its own")
+    filled = {key: value.rstrip("/") for key, value in options.items()}
+    url = _fill(name, template, filled, preset).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"provider {name}: base_url must begin with http:// or https:// and name a host")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"provider {name}: base_url may hold no query; put it under the provider's query")
+    return url
+
+
+def _fill(name: str, template: str, options: Mapping[str, str], preset: Preset) -> str:
+    def word(match: re.Match[str]) -> str:
+        option = match.group(1)
+        if option in options:
+            return options[option]
+        variable = preset.options_env.get(option)
+        also = f" or set {variable}" if variable else ""
+        raise ConfigError(f"provider {name}: option {option!r} is missing; give it under options{also}")
+
+    return _BRACES.sub(word, template)
+
+
+def _key(
+    name: str, preset: Preset, settings: ProviderSettings, env: Mapping[str, str]
+) -> tuple[SecretStr | None, bool]:
+    """The key, and whether it is a token that goes as Bearer whatever the row says."""
+    if preset.auth == "none":
+        return None, False
+    if settings.api_key is not None and settings.api_key.get_secret_value().strip():
+        return _clean(settings.api_key.get_secret_value(), f"provider {name}: api_key"), False
+    for variable in (*preset.token_env, *preset.key_env):
+        if env.get(variable, "").strip():
+            return _clean(env[variable], f"provider {name}: {variable}"), variable in preset.token_env
+    if preset.key_required and not _brings_own(settings):
+        where = " or ".join((*preset.key_env, *preset.token_env))
+        raise ConfigError(
+            f"provider {name}: no API key; " + (f"set {where}, or " if where else "") + "give api_key"
+        )
+    return None, False
+
+
+def _brings_own(settings: ProviderSettings) -> bool:
+    """Whether the user's headers carry the credential themselves."""
+    return any(header.lower() in {"authorization", "api-key", "x-api-key"} for header in settings.headers)
+
+
+def _clean(secret: str, where: str) -> SecretStr:
+    """A key without the line break that copying leaves behind; a header could not carry anything else."""
+    key = secret.strip()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(f"{where} holds characters that no header can carry; copy the key again")
+    return SecretStr(key)
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,0 +1,66 @@
+"""`turnout check`: whether a configuration can be used, and what it holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import click
+from turnout.config.errors import ConfigError, Problem
+from turnout.config.loading import load_settings
+from turnout.config.settings import ProviderSettings, Settings
+from turnout.providers.catalogue import catalogue
+from turnout.providers.targets import resolve
+
+from ..core import Router
+from .options import config_option, plain_option
+from .screen import Screen
+
+
+@click.command()
+@config_option
+@plain_option
+def check(config: str, plain: bool) -> None:
+    """Check the configuration and list its providers, keys and routes; sends nothing.
+
+    Every problem is told as file:line:column, and the exit code is 3.
+    """
+    settings = load_settings(config, presets=catalogue().keys())
+    screen = Screen(plain=plain)
+    rows, problems = _providers(settings, os.environ)
+    screen.table(("provider", "preset", "address", "key"), rows)
+    screen.line()
+    screen.table(("route", "targets, in order"), _routes(settings, problems))
+    if problems:
+        raise ConfigError([Problem(problem.message, problem.file or config) for problem in problems])
+    screen.line()
+    screen.line(f"{config} is fine.", "green")
+
+
+def _providers(settings: Settings, env: Mapping[str, str]) -> tuple[list[tuple[str, ...]], list[Problem]]:
+    rows: list[tuple[str, ...]] = []
+    problems: list[Problem] = []
+    for name, provider in settings.providers.items():
+        preset = provider.preset or (provider.dialect and "-") or name
+        try:
+            target = resolve(name, provider, "any", env=env)
+        except ConfigError as error:
+            problems += error.problems
+            rows.append((name, preset, provider.base_url or "-", "missing"))
+        else:
+            rows.append((name, preset, target.base_url, _key(provider, found=target.api_key is not None)))
+    return rows, problems
+
+
+def _key(provider: ProviderSettings, *, found: bool) -> str:
+    """Where the key was found; never the key."""
+    if not found:
+        return "none needed"
+    return "in the file" if provider.api_key is not None else "in the environment"
+
+
+def _routes(settings: Settings, problems: list[Problem]) -> list[tuple[str, str]]:
+    if problems:  # a router cannot be built, so only the names are known
+        return [(name, "-") for name in settings.routes]
+    router = Router(settings)
+    return [(name, ", ".join(t.name for t in router.plan(name).targets)) for name in settings.routes]

@@ -1,0 +1,249 @@
+"""The Router: takes calls, and owns what they share (transport, ledger, plans, clock) for its own life only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+from pydantic import ValidationError
+from turnout.config.loading import load_settings, parse_settings
+from turnout.config.prices import PriceBook
+from turnout.config.settings import OnUnsupported, Settings
+from turnout.config.suggestions import did_you_mean
+from turnout.providers.catalogue import catalogue
+from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
+from turnout.providers.dialect import Dialect, Target
+from turnout.providers.dialects import dialect
+from turnout.providers.errors import MalformedResponseError, RequestError
+from turnout.providers.targets import resolve
+from turnout.providers.transport import HttpxTransport, Transport
+
+from ._version import __version__
+from .accounting import Ledger
+from .clock import Clock, SystemClock
+from .events import Events
+from .explaining import Explanation, explain
+from .pipeline import Call, Handler, Layer, Reply, stack
+from .planning import Plan, Planner
+from .policies.account import account
+from .policies.deadline import deadline as keep_deadline
+from .policies.fallback import fallback
+from .policies.observe import observe
+from .policies.retry import retry
+from .stream import ChatStream
+from .wire import Wire, list_models
+
+if TYPE_CHECKING:
+    from .sync import SyncRouter
+
+Request = ChatCompletion | Mapping[str, Any] | None
+"""A request as callers may give it; None where its fields are given one by one."""
+
+
+class Router:
+    """Routes chat completions across providers.
+
+    `settings` are Settings or the same as nested mappings, `client` is any object with the interface of
+    httpx's AsyncClient (it stays its owner's), `transport` replaces the network altogether, `clock` and
+    `seed` make waiting and jitter repeatable, `env` stands for the process's environment. Making a router
+    sends nothing; ConfigError tells everything that is wrong with the settings, missing keys included.
+
+    Two routers share nothing. One belongs to one event loop at a time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | Mapping[str, Any],
+        *,
+        client: Any = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+        env: Mapping[str, str] | None = None,
+        transport: Transport | None = None,
+        logger: Any = None,
+    ) -> None:
+        self._env = os.environ if env is None else env
+        self.settings = self._settings_of(settings)
+        """What the router was made from."""
+        self.ledger = Ledger()
+        """Every attempt of this router, and what they took together."""
+        self._clock = clock or SystemClock()
+        self._random = Random(seed)
+        self._events = Events(logger)
+        self._transport = transport or HttpxTransport(client, user_agent=f"turnout/{__version__}")
+        self._wire = Wire(self._transport, self._clock)
+        self._planner = Planner(
+            self.settings, self._resolve, PriceBook.seed().with_overrides(self.settings.prices)
+        )
+        self._handlers: dict[tuple[bool, bool], Handler] = {}
+        self._planner.compile_all()
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, *, env: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """A router for the settings in a YAML file; takes the same options as the class. ConfigError."""
+        return cls(load_settings(path, env=env, presets=catalogue().keys()), env=env, **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; a client that was given stays open."""
+        await self._transport.aclose()
+
+    async def complete(
+        self,
+        request: Request = None,
+        /,
+        *,
+        deadline: float | None = None,
+        tags: Mapping[str, str] | None = None,
+        on_unsupported: OnUnsupported | None = None,
+        **fields: Any,
+    ) -> ChatResponse:
+        """The whole answer to a request, given as one object or field by field.
+
+        `deadline` is in seconds and replaces the route's, `tags` label the attempts in the ledger,
+        `on_unsupported` replaces the route's. With `stream=True` in the request the provider is asked for a
+        stream, which is put together here.
+
+        RequestError before anything is sent; UnsupportedError, a ProviderError, AllTargetsFailedError or
+        DeadlineExceededError after.
+        """
+        call = self._call(_checked(request, fields), False, deadline, tags, on_unsupported)
+        async with self._handler(call.plan)(call) as reply:
+            pass
+        return self._finished(call, reply)
+
+    def stream(
+        self,
+        request: Request = None,
+        /,
+        *,
+        deadline: float | None = None,
+        tags: Mapping[str, str] | None = None,
+        on_unsupported: OnUnsupported | None = None,
+        **fields: Any,
+    ) -> ChatStream:
+        """The answer in pieces, for `async with`; takes and raises the same as `complete`."""
+        checked = _checked(request, {**fields, "stream": True})
+        call = self._call(checked, True, deadline, tags, on_unsupported)
+        return ChatStream(call, self._handler(call.plan), self._finished)
+
+    def explain(
+        self,
+        request: Request = None,
+        /,
+        *,
+        deadline: float | None = None,
+        on_unsupported: OnUnsupported | None = None,
+        **fields: Any,
+    ) -> Explanation:
+        """What would be done with a request: targets, payloads, adaptations, the most it may take. Sends nothing."""
+        checked = _checked(request, fields)
+        return explain(self._call(checked, bool(checked.stream), deadline, None, on_unsupported))
+
+    async def models(self, provider: str) -> ModelList:
+        """The models that a provider lists. RequestError for an unknown name; ConfigError, ProviderError."""
+        if provider not in self.settings.providers:
+            hint = did_you_mean(provider, self.settings.providers) or "."
+            raise RequestError(f"no provider is called {provider!r}{hint}", field="provider")
+        target, wire_format = self._resolve(provider, "")
+        target = replace(target, timeouts=self.settings.providers[provider].timeouts or target.timeouts)
+        body = await list_models(self._transport, target, wire_format)
+        try:
+            return ModelList.model_validate_json(body)
+        except ValidationError:
+            raise MalformedResponseError("the answer is no list of models.", provider=provider) from None
+
+    def sync(self, *, backend: str = "asyncio") -> SyncRouter:
+        """The same router for programs without an event loop; a context manager that runs one in a thread."""
+        from .sync import SyncRouter
+
+        return SyncRouter(self, backend=backend)
+
+    def _settings_of(self, settings: Settings | Mapping[str, Any]) -> Settings:
+        if isinstance(settings, Settings):
+            return settings
+        return parse_settings(settings, env=self._env, presets=catalogue().keys())
+
+    def _resolve(self, provider: str, model: str) -> tuple[Target, Dialect]:
+        target = resolve(provider, self.settings.providers[provider], model, env=self._env)
+        return target, dialect(target.preset.dialect)
+
+    def _call(
+        self,
+        request: ChatCompletion,
+        streaming: bool,
+        deadline: float | None,
+        tags: Mapping[str, str] | None,
+        on_unsupported: OnUnsupported | None,
+    ) -> Call:
+        plan = self._planner.plan(request.model)
+        seconds = plan.deadline if deadline is None else deadline
+        if not seconds > 0:
+            raise RequestError(
+                f"a deadline is a number of seconds above 0, not {seconds!r}", field="deadline"
+            )
+        return Call(
+            request=request,
+            streaming=streaming,
+            plan=plan,
+            target=plan.targets[0],
+            id=uuid4().hex,
+            deadline=seconds,
+            ends_at=self._clock.monotonic() + seconds,
+            on_unsupported=on_unsupported,
+            tags=dict(tags or {}),
+        )
+
+    def _handler(self, plan: Plan) -> Handler:
+        """The layers that a plan needs, around the wire; made once for each combination."""
+        key = (plan.retries, plan.falls_back)
+        handler = self._handlers.get(key)
+        if handler is None:
+            layers: list[Layer] = [account(self.ledger, self._clock, self._events)]
+            if plan.retries:
+                layers.append(retry(self._clock, self._random, self._events))
+            if plan.falls_back:
+                layers.append(fallback(self._clock, self._events))
+            layers += [keep_deadline(self._clock), observe(self._clock, self._events)]
+            handler = self._handlers[key] = stack(self._wire, layers)
+        return handler
+
+    def _finished(self, call: Call, reply: Reply) -> ChatResponse:
+        """What has come, with who answered, how the call was routed and what the answer cost."""
+        response = reply.response
+        response.provider = reply.target.target.provider
+        response.model = response.model or reply.target.target.model
+        response.id = response.id or f"chatcmpl-{call.id}"
+        response.created = response.created or int(self._clock.now().timestamp())
+        response.trace = call.trace()
+        if call.request.metadata is not None and response.metadata is None:
+            response.metadata = dict(call.request.metadata)
+        if reply.attempt is not None:
+            response.cost = reply.attempt.cost
+        return response
+
+
+def _checked(request: Request, fields: dict[str, Any]) -> ChatCompletion:
+    """The request as the contract has it; RequestError names the field that is wrong."""
+    if request is None:
+        return ChatCompletion.parse(fields)
+    if not fields:
+        return ChatCompletion.parse(request)
+    given = request.wire() if isinstance(request, ChatCompletion) else request
+    return ChatCompletion.parse({**given, **fields})

@@ -1,0 +1,42 @@
+"""The layer that gives a call its end: once the time is up, one error says so, with everything that was tried.
+
+The time itself is kept where the waiting is done, around each single wait, so that no cancel scope is open
+while the caller's own code runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from turnout.providers.errors import ProviderError
+
+from ..clock import Clock
+from ..errors import AllTargetsFailedError, DeadlineExceededError
+from ..pipeline import DEADLINE, Call, Handler, Layer, Reply
+
+
+def deadline(clock: Clock) -> Layer:
+    """Raise DeadlineExceededError for whatever failed because the call's time was up."""
+
+    def layer(inner: Handler) -> Handler:
+        @asynccontextmanager
+        async def with_deadline(call: Call) -> AsyncIterator[Reply]:
+            async with AsyncExitStack() as stack:
+                try:
+                    reply = await stack.enter_async_context(inner(call))
+                except (ProviderError, AllTargetsFailedError) as error:
+                    if not _is_due(error, call, clock):
+                        raise
+                    raise DeadlineExceededError(call.trace().attempts, deadline=call.deadline) from error
+                yield reply
+
+        return with_deadline
+
+    return layer
+
+
+def _is_due(error: ProviderError | AllTargetsFailedError, call: Call, clock: Clock) -> bool:
+    if isinstance(error, ProviderError):
+        return error.code == DEADLINE
+    return clock.monotonic() >= call.ends_at

@@ -1,0 +1,68 @@
+"""The outermost layer: tells how calls begin and end, and leaves the attempts on the error of one that failed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from turnout.config.errors import TurnoutError
+from turnout.providers.errors import ProviderError
+
+from ..clock import Clock
+from ..events import Events
+from ..pipeline import Call, Handler, Layer, Reply
+
+
+def observe(clock: Clock, events: Events) -> Layer:
+    """Emit the events of a whole call."""
+
+    def layer(inner: Handler) -> Handler:
+        @asynccontextmanager
+        async def observed(call: Call) -> AsyncIterator[Reply]:
+            started = clock.monotonic()
+            events.emit("call.started", lambda: {"call_id": call.id, "route": call.plan.route})
+            async with AsyncExitStack() as stack:
+                try:
+                    reply = await stack.enter_async_context(inner(call))
+                except TurnoutError as error:
+                    if isinstance(error, ProviderError):
+                        error.attempts = call.trace().attempts
+                    kind = _kind(error)
+                    events.emit("call.failed", lambda: {**_facts(call, clock, started), "kind": kind})
+                    raise
+                reply.when_ended(lambda: _tell_end(events, call, reply, clock, started))
+                yield reply
+
+        return observed
+
+    return layer
+
+
+def _tell_end(events: Events, call: Call, reply: Reply, clock: Clock, started: float) -> None:
+    error = reply.error
+    if error is None:
+        events.emit("call.finished", lambda: {**_facts(call, clock, started), "target": reply.target.name})
+    else:
+        error.attempts = call.trace().attempts
+        events.emit("call.failed", lambda: {**_facts(call, clock, started), "kind": error.kind})
+
+
+def _facts(call: Call, clock: Clock, started: float) -> dict[str, Any]:
+    trace = call.trace()
+    usage, amount = trace.usage, trace.cost.amount
+    return {
+        "call_id": call.id,
+        "route": call.plan.route,
+        "attempts": len(trace.attempts),
+        "seconds": clock.monotonic() - started,
+        "prompt_tokens": usage and usage.prompt_tokens,
+        "completion_tokens": usage and usage.completion_tokens,
+        "cost": None if amount is None else str(amount),
+    }
+
+
+def _kind(error: TurnoutError) -> str:
+    """The kind of the error, or of the one at its root; the class's name where it has none."""
+    found = getattr(error, "kind", None) or getattr(error.__cause__, "kind", None)
+    return found or type(error).__name__
