@@ -153,8 +153,11 @@ def _check_repetitions(steps: list[_Step]) -> Iterator[Finding]:
         identity = (listed, step.is_target, step.name, step.settings)
         if identity in seen:
             what = "target" if step.is_target else "route"
+            advice = (
+                "leave one out, or raise the attempts of its retry" if step.is_target else "leave one out"
+            )
             message = f"unreachable: the {what} {step.name!r} already stands earlier in route {step.route!r}"
-            yield Finding(step.path, message + "; leave one out, or retry more often instead")
+            yield Finding(step.path, f"{message}; {advice}")
         seen.append(identity)
 
 

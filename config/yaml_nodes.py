@@ -101,9 +101,9 @@ def _compose(text: str) -> yaml.Node | None:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, file: str | None) -> Problem:
     mark = error.problem_mark or error.context_mark
-    message = f"this is not YAML: {error.problem or error.context}"
-    if error.context and error.problem:
-        message += f" ({error.context})"
+    if error.context_mark and "end of stream" in (error.problem or ""):
+        mark = error.context_mark  # what was never closed, rather than the end of the file
+    message = "this is not YAML: " + ", ".join(filter(None, (error.context, error.problem)))
     if mark is None:
         return Problem(message, file)
     return Place(file, mark.line + 1, mark.column + 1).problem(message)

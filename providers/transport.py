@@ -160,7 +160,6 @@ class _HttpxResponse:
                     self._check_size(self._taken)
                     return bytes(piece)
             self._ended = True
-            return b""
         except TurnoutError:
             raise
         except Exception as error:
@@ -168,6 +167,8 @@ class _HttpxResponse:
             if found is None:
                 raise
             trouble = found
+        else:
+            return b""
         raise trouble
 
     async def chunks(self) -> AsyncIterator[bytes]:

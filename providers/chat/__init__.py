@@ -53,11 +53,11 @@ from .usage import CompletionTokensDetails, Cost, PromptTokensDetails, Usage
 
 __all__ = [
     "Annotation", "AudioAnswer", "AudioOutput", "AudioReference", "ChatChunk", "ChatCompletion",
-    "ChatResponse", "Choice", "ChunkChoice", "CompletionTokensDetails", "ContentPart", "Cost", "CustomCall",
-    "CustomCallDelta", "Delta", "FilePart", "FileReference", "FunctionCall", "FunctionCallDelta",
-    "FunctionDefinition", "FunctionName", "ImagePart", "ImageURL", "InputAudio", "InputAudioPart", "JSONSchemaFormat", "Logprobs",
-    "Message", "Model", "ModelList", "NamedToolChoice", "Prediction", "PromptTokensDetails", "Record",
-    "RefusalPart", "ResponseError", "ResponseFormat", "ResponseMessage", "ResponseStatus", "Role",
-    "StreamOptions", "TextPart", "TokenLogprob", "Tool", "ToolCall", "ToolCallDelta", "ToolChoice",
-    "TopLogprob", "URLCitation", "UnknownPart", "Usage",
+    "ChatResponse", "Choice", "ChunkChoice", "CompletionTokensDetails", "ContentPart", "Cost",
+    "CustomCall", "CustomCallDelta", "Delta", "FilePart", "FileReference", "FunctionCall",
+    "FunctionCallDelta", "FunctionDefinition", "FunctionName", "ImagePart", "ImageURL", "InputAudio",
+    "InputAudioPart", "JSONSchemaFormat", "Logprobs", "Message", "Model", "ModelList", "NamedToolChoice",
+    "Prediction", "PromptTokensDetails", "Record", "RefusalPart", "ResponseError", "ResponseFormat",
+    "ResponseMessage", "ResponseStatus", "Role", "StreamOptions", "TextPart", "TokenLogprob", "Tool",
+    "ToolCall", "ToolCallDelta", "ToolChoice", "TopLogprob", "URLCitation", "UnknownPart", "Usage",
 ]  # fmt: skip

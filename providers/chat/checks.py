@@ -15,7 +15,7 @@ from .tools import NamedToolChoice, ToolCall
 if TYPE_CHECKING:
     from .request import ChatCompletion
 
-_ASSISTANT_ONLY = ("tool_calls", "function_call", "refusal", "audio", "reasoning", "reasoning_details")
+_ASSISTANT_ONLY = ("tool_calls", "refusal", "audio", "reasoning", "reasoning_details")
 
 
 def check(request: ChatCompletion) -> None:

@@ -64,6 +64,8 @@ class _Conversation:
         return message
 
     def _call(self, place: int, message: Message, called: FunctionCall) -> Message:
+        if message.role != "assistant":
+            raise broken(f"messages[{place}].function_call", "Only an assistant message may have this.")
         calls = list(message.tool_calls or ())
         if called not in [call.function for call in calls]:
             calls.append(ToolCall(id=self._fresh(place), function=called))

@@ -98,21 +98,22 @@ class UnknownPart(Part):
     """The part's own word for its kind."""
 
 
-_KNOWN = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
+# Tags turn up in the locations of pydantic's errors; the brackets keep them apart from names of fields.
+_TAGS = {kind: f"<{kind}>" for kind in ("text", "image_url", "input_audio", "file", "refusal")}
 
 
-def _kind(value: object) -> str:
+def _tag(value: object) -> str:
     kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
-    return kind if isinstance(kind, str) and kind in _KNOWN else "unknown"
+    return _TAGS.get(kind, "<unknown>") if isinstance(kind, str) else "<unknown>"
 
 
 ContentPart = Annotated[
-    Annotated[TextPart, Tag("text")]
-    | Annotated[ImagePart, Tag("image_url")]
-    | Annotated[InputAudioPart, Tag("input_audio")]
-    | Annotated[FilePart, Tag("file")]
-    | Annotated[RefusalPart, Tag("refusal")]
-    | Annotated[UnknownPart, Tag("unknown")],
-    Discriminator(_kind),
+    Annotated[TextPart, Tag("<text>")]
+    | Annotated[ImagePart, Tag("<image_url>")]
+    | Annotated[InputAudioPart, Tag("<input_audio>")]
+    | Annotated[FilePart, Tag("<file>")]
+    | Annotated[RefusalPart, Tag("<refusal>")]
+    | Annotated[UnknownPart, Tag("<unknown>")],
+    Discriminator(_tag),
 ]
 """Any content part; its `type` decides which."""

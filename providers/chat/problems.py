@@ -62,7 +62,7 @@ def request_error(error: ValidationError, given: Mapping[str, Any]) -> RequestEr
     # A field of several shapes is reported once for each; the one that got furthest is about the shape meant.
     path, problem = max(
         ((path, problem) for path, problem in problems if path[: len(first)] == first),
-        key=lambda found: len(found[0]),
+        key=lambda found: (len(found[0]), not found[1]["type"].endswith("_type")),
     )
     several = sum(other == path for other, _ in problems) > 1
     field = problem["ctx"]["field"] if problem["type"] == "contract" else _written(path)

@@ -88,14 +88,12 @@ def _text_for_null(value: object) -> object:
     return "" if value is None else value
 
 
-def _whole_number(value: object) -> object:
-    if value is None:
-        return 0
-    return int(value) if isinstance(value, float) and value == value // 1 else value
+def _zero_for_null(value: object) -> object:
+    return 0 if value is None else value
 
 
-def _seconds_or_null(value: object) -> object:
-    return int(value) if isinstance(value, float) else value
+def _whole_seconds(value: object) -> object:
+    return int(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _logarithm(value: object) -> object:
@@ -108,10 +106,6 @@ def _texts(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
-
-
-def _seconds(value: object) -> object:
-    return int(value) if isinstance(value, float) else _whole_number(value)
 
 
 def always(word: str) -> BeforeValidator:
@@ -133,11 +127,11 @@ Number = Annotated[float, Strict()]
 
 Words = Annotated[str, BeforeValidator(_text_for_null)]
 """Text of an answer, where null stands for empty text."""
-Count = Annotated[int, BeforeValidator(_whole_number)]
+Count = Annotated[int, BeforeValidator(_zero_for_null)]
 """A count in an answer, where null stands for 0."""
-Seconds = Annotated[int, BeforeValidator(_seconds)]
+Seconds = Annotated[int, BeforeValidator(_zero_for_null), BeforeValidator(_whole_seconds)]
 """Unix seconds in an answer; fractions are cut off and null stands for 0."""
-SecondsOrNull = Annotated[int | None, BeforeValidator(_seconds_or_null)]
+SecondsOrNull = Annotated[int | None, BeforeValidator(_whole_seconds)]
 """Unix seconds in an answer, where they may be unknown; fractions are cut off."""
 Logarithm = Annotated[float, BeforeValidator(_logarithm)]
 """A log probability in an answer; -9999, the wire's word for as good as impossible, stands for none."""

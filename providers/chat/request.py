@@ -80,10 +80,7 @@ def _replayed(value: object) -> object:
     return value
 
 
-Bias = (
-    Annotated[int, Field(strict=True, ge=-100, le=100)]
-    | Annotated[float, Field(strict=True, ge=-100, le=100)]
-)
+Bias = Annotated[Number, Field(ge=-100, le=100)] | Annotated[Whole, Field(ge=-100, le=100)]
 MetadataKey = Annotated[str, Field(max_length=64)]
 MetadataValue = Annotated[str, Field(max_length=512)]
 

@@ -154,7 +154,8 @@ class ChoiceReader:
                 else:
                     text = value
         if "reasoning_details" in part:
-            text = text or self._details(part)
+            detailed = self._details(part)
+            text = text or detailed
         return text
 
     def _details(self, part: dict[str, Any]) -> str:

@@ -137,7 +137,8 @@ class Trace(BaseModel):
         if not known:
             return Cost(amount=None, basis="unknown", price=None)
         bases = {cost.basis for cost in known}
-        prices = {cost.price for cost in known if cost.price is not None}
+        paid = [cost for cost in known if cost.amount] or known  # what cost nothing need not be explained
+        prices = {cost.price for cost in paid if cost.price is not None}
         return Cost(
             amount=add_exactly(cost.amount for cost in known if cost.amount is not None),
             basis="estimated" if "estimated" in bases else "priced" if "priced" in bases else "reported",

@@ -13,7 +13,16 @@ from anyio.from_thread import start_blocking_portal
 from turnout.providers.chat import ChatResponse
 
 from ..core import Router
-from .options import backend_option, config_option, json_option, missing_backend, plain_option, run
+from .options import (
+    backend_option,
+    config_option,
+    json_option,
+    missing_backend,
+    plain_option,
+    run,
+    think_option,
+    tokens_option,
+)
 from .report import totals
 from .screen import Screen
 
@@ -67,8 +76,8 @@ def _ending(out: Screen, response: ChatResponse) -> None:
 @click.argument("prompt", required=False)
 @config_option
 @click.option("--system", metavar="TEXT", help="What the model is told before anything else.")
-@click.option("--think/--no-think", default=None, help="Switch thinking on or off, for any provider.")
-@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="Tokens of the answer, at most.")
+@think_option
+@tokens_option
 @click.option("--deadline", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
 @click.option("--quiet", "-q", is_flag=True, help="Write only the answer: no reasoning, no totals.")
 @json_option

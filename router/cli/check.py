@@ -63,4 +63,10 @@ def _routes(settings: Settings, problems: list[Problem]) -> list[tuple[str, str]
     if problems:  # a router cannot be built, so only the names are known
         return [(name, "-") for name in settings.routes]
     router = Router(settings)
-    return [(name, ", ".join(t.name for t in router.plan(name).targets)) for name in settings.routes]
+    return [(name, ", ".join(_targets(router, name))) for name in settings.routes]
+
+
+def _targets(router: Router, route: str) -> list[str]:
+    explanation = router.explain(model=route, messages=[{"role": "user", "content": "Hello"}])
+    branches = [f"{step.target} (after {kind})" for kind, steps in explanation.branches for step in steps]
+    return [*(step.target for step in explanation.steps), *branches]

@@ -30,7 +30,9 @@ async def _demo(screen: Screen) -> None:
     example = example_path("offline.yaml")
     async with Simulator(demo_scripts()) as simulator:
         screen.line(f"A simulated provider answers at {simulator.url}")
-        async with Router.from_yaml(example, env={"TURNOUT_SIMULATOR": simulator.url}) as router:
+        async with Router.from_yaml(
+            example, env={"TURNOUT_SIMULATOR": simulator.url.removesuffix("/v1")}
+        ) as router:
             screen.line(f"The chain: {example}")
             screen.line(f"Calling route {ROUTE!r}: {PROMPT}")
             screen.line()

@@ -21,6 +21,12 @@ config_option = click.option(
 )
 plain_option = click.option("--plain", is_flag=True, help="No colour and no boxes, on a terminal too.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON on stdout and nothing else.")
+think_option = click.option(
+    "--think/--no-think", default=None, help="Switch thinking on or off, for any provider."
+)
+tokens_option = click.option(
+    "--max-tokens", type=click.IntRange(min=1), metavar="N", help="Tokens of the answer, at most."
+)
 backend_option = click.option(
     "--backend",
     type=click.Choice(["asyncio", "trio"]),

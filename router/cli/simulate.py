@@ -12,7 +12,7 @@ from .options import backend_option, run
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8399, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--port", default=8899, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
 @click.option(
     "--script",
     type=click.Path(dir_okay=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from .quirks import Quirks, thinking_off
@@ -131,14 +132,20 @@ def _extra_fields(request: Mapping[str, Any], messages: list[Mapping[str, Any]],
 
 
 def _stream_only(request: Mapping[str, Any], _: list[Mapping[str, Any]], row: Quirks) -> Fault | None:
-    if (
-        not row.stream_only_thinking
-        or request.get("stream") is True
-        or request.get("enable_thinking") is not True
-    ):
+    if request.get("stream") is True:
         return None
-    text = "parameter.enable_thinking must be set to false for non-streaming calls"
+    thinks = row.stream_only_thinking and request.get("enable_thinking") is True
+    if _matches(request["model"], row.stream_only):
+        text = "This model only support stream mode, please enable the stream parameter to access the model."
+    elif thinks and not _matches(request["model"], row.whole_thinking):
+        text = "parameter.enable_thinking must be set to false for non-streaming calls"
+    else:
+        return None
     return 400, envelope(400, {"message": text, "code": "invalid_parameter_error"}, row)
+
+
+def _matches(model: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(model.lower(), pattern) for pattern in patterns)
 
 
 def _reasoning_missing(

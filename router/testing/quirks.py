@@ -75,8 +75,12 @@ class Quirks:
     """Top-level fields of every answer and chunk."""
     native_finish_reason: bool = False
     """OpenRouter's second finish reason."""
+    stream_only: tuple[str, ...] = ()
+    """Models (fnmatch) that answer in streams alone."""
     stream_only_thinking: bool = False
     """Whether a whole answer is refused while `enable_thinking` is true."""
+    whole_thinking: tuple[str, ...] = ()
+    """Models (fnmatch) that this does not hold for."""
     replay_reasoning: bool = False
     """Whether an earlier tool call without its reasoning is refused while thinking is not off."""
     request_fields: frozenset[str] | None = None
@@ -101,7 +105,9 @@ _ROWS = (
         name="qwen",
         switches=("enable_thinking", "effort"),
         extra={"system_fingerprint": None},
+        stream_only=("qwq*", "qvq*", "*-thinking*"),
         stream_only_thinking=True,
+        whole_thinking=("qwen3.[5-9]-plus*", "qwen3.[5-9]-max*", "qwen3.[5-9]-flash*"),
         error_types={429: "limit_requests"},
     ),
     Quirks(

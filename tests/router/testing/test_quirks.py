@@ -197,6 +197,16 @@ async def test_qwen_thinks_only_in_streams(client: httpx.AsyncClient) -> None:
     assert deltas(events, "reasoning_content") == ["be", " kind"]
 
 
+async def test_some_qwen_models_think_in_whole_answers_and_some_never_answer_whole(
+    client: httpx.AsyncClient,
+) -> None:
+    both = await whole(client, "qwen", Reply(), model="qwen3.7-plus", enable_thinking=True)
+    assert both["status"] == 200
+    never = await whole(client, "qwen", Reply(), model="qwq-plus")
+    assert never["status"] == 400
+    assert "only support stream mode" in never["error"]["message"]
+
+
 ASKED = {"stream_options": {"include_usage": True}}
 
 
