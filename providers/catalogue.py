@@ -169,7 +169,9 @@ class Preset(Strict):
 
     def thinking_of(self, model: str) -> Thinking:
         """The thinking control of one model: the first rule that matches its name, else the row's."""
-        return next((rule.thinking for rule in self.thinking_rules if matches(model, rule.models)), self.thinking)
+        return next(
+            (rule.thinking for rule in self.thinking_rules if matches(model, rule.models)), self.thinking
+        )
 
     def rules_of(self, model: str) -> tuple[ModelRule, ...]:
         """All field rules that match one model's name."""
@@ -179,7 +181,9 @@ class Preset(Strict):
 def matches(model: str, patterns: Iterable[str]) -> bool:
     """Whether a model's name, or what follows its last slash, fits one of the patterns; case does not count."""
     name = model.lower()
-    return any(fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns)
+    return any(
+        fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns
+    )
 
 
 @cache

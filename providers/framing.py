@@ -68,7 +68,7 @@ class SSEDecoder:
         unfinished = None if data.endswith((b"\n", b"\r")) else lines.pop()
         for line in lines:
             if self._pieces:
-                line = b"".join((*self._pieces, line))  # noqa: PLW2901 - the line begins in earlier bytes
+                line = b"".join((*self._pieces, line))
                 self._size -= sum(map(len, self._pieces))
                 self._pieces.clear()
             if line:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from turnout.config.errors import ConfigError
 from turnout.config.settings import ProviderSettings, Timeouts
+from turnout.config.suggestions import did_you_mean
 
 from .catalogue import Preset, catalogue
 from .dialect import Target
@@ -38,7 +38,10 @@ def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[s
         api_key=api_key,
         headers=dict(settings.headers),
         query={
-            **{key: _fill(name, value, {**options, "model": model}, preset) for key, value in preset.query.items()},
+            **{
+                key: _fill(name, value, {**options, "model": model}, preset)
+                for key, value in preset.query.items()
+            },
             **settings.query,
         },
         timeouts=settings.timeouts or Timeouts(),
@@ -52,7 +55,7 @@ def preset_of(name: str, settings: ProviderSettings) -> Preset:
     wanted = settings.preset or (GENERIC if settings.dialect else name)
     if wanted not in known:
         raise ConfigError(
-            f"provider {name}: there is no preset {wanted!r}{_hint(wanted, known)}; "
+            f"provider {name}: there is no preset {wanted!r}{did_you_mean(wanted, known)}; "
             f"name one with preset, or give dialect: openai and a base_url"
         )
     row = known[wanted]
@@ -71,7 +74,7 @@ def preset_of(name: str, settings: ProviderSettings) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
-        hint = _hint(path, Preset.model_fields) if first["type"] == "extra_forbidden" else ""
+        hint = did_you_mean(path, Preset.model_fields) if first["type"] == "extra_forbidden" else ""
         raise ConfigError(f"provider {name}: quirks.{path}: {first['msg']}{hint}") from None
 
 
@@ -85,7 +88,7 @@ def _options(
     for option in settings.options:
         if option not in allowed:
             raise ConfigError(
-                f"provider {name}: preset {preset.name} has no option {option!r}{_hint(option, allowed)}"
+                f"provider {name}: preset {preset.name} has no option {option!r}{did_you_mean(option, allowed)}"
             )
     return options
 
@@ -150,8 +153,3 @@ def _clean(secret: str, where: str) -> SecretStr:
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"{where} holds characters that no header can carry; copy the key again")
     return SecretStr(key)
-
-
-def _hint(word: str, known: Collection[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -55,13 +55,25 @@ class Compiled:
 def thinking_intent(request: ChatCompletion) -> Intent:
     """The one meaning of the request's three thinking fields; RequestError where they contradict each other."""
     switch, effort, budget = request.enable_thinking, request.reasoning_effort, request.thinking_budget
-    off = [name for name, is_off in (("reasoning_effort", effort == "none"), ("thinking_budget", budget == 0)) if is_off]
-    on = [name for name, value in (("reasoning_effort", effort), ("thinking_budget", budget)) if value and name not in off]
+    off = [
+        name
+        for name, is_off in (("reasoning_effort", effort == "none"), ("thinking_budget", budget == 0))
+        if is_off
+    ]
+    on = [
+        name
+        for name, value in (("reasoning_effort", effort), ("thinking_budget", budget))
+        if value and name not in off
+    ]
     if switch is True and off:
-        raise RequestError(f"enable_thinking is true but {off[0]} switches thinking off; give one of them", field=off[0])
+        raise RequestError(
+            f"enable_thinking is true but {off[0]} switches thinking off; give one of them", field=off[0]
+        )
     if on and (off or switch is False):
         other = "enable_thinking" if switch is False else off[0]
-        raise RequestError(f"{other} switches thinking off but {on[0]} asks for it; give one of them", field=on[0])
+        raise RequestError(
+            f"{other} switches thinking off but {on[0]} asks for it; give one of them", field=on[0]
+        )
     if switch is False or off:
         return Intent("off", source="enable_thinking" if switch is False else off[0])
     if budget is not None:
@@ -71,7 +83,9 @@ def thinking_intent(request: ChatCompletion) -> Intent:
     return Intent("on") if switch else Intent()
 
 
-def compile_thinking(intent: Intent, thinking: Thinking, *, refuse: bool = True, model: str = "the model") -> Compiled:
+def compile_thinking(
+    intent: Intent, thinking: Thinking, *, refuse: bool = True, model: str = "the model"
+) -> Compiled:
     """The wire fields for an intent; UnsupportedError where it cannot be off and `refuse` is set."""
     if intent.mode == "unset":
         return Compiled(active=thinking.default_on)
@@ -116,7 +130,9 @@ def _off(intent: Intent, thinking: Thinking, *, refuse: bool, model: str) -> Com
     compiled = Compiled(active=thinking.default_on)
     if thinking.efforts:
         compiled.fields[thinking.effort_field] = thinking.efforts[0]
-        compiled.report(intent.source, "clamped", f"cannot be off; lowest effort {thinking.efforts[0]} asked for")
+        compiled.report(
+            intent.source, "clamped", f"cannot be off; lowest effort {thinking.efforts[0]} asked for"
+        )
     else:
         compiled.report(intent.source, "dropped", "thinking cannot be switched off here")
     return compiled
@@ -128,7 +144,9 @@ def _on(intent: Intent, thinking: Thinking) -> Compiled:
     if budget is not None and thinking.budget:
         compiled.fields[thinking.budget] = budget
         if effort is not None:
-            compiled.report("reasoning_effort", "dropped", "the wire takes a budget or an effort; thinking_budget is sent")
+            compiled.report(
+                "reasoning_effort", "dropped", "the wire takes a budget or an effort; thinking_budget is sent"
+            )
     elif budget is not None:
         effort = _effort_for_budget(budget, effort, thinking, compiled)
         _put_effort(effort, thinking, compiled)
@@ -149,10 +167,14 @@ def _effort_for_budget(budget: int, effort: str | None, thinking: Thinking, comp
         compiled.report("thinking_budget", "dropped", "the wire cannot bound reasoning tokens")
         return effort
     if effort is not None:
-        compiled.report("thinking_budget", "dropped", f"the wire takes no budget; reasoning_effort {effort} is sent")
+        compiled.report(
+            "thinking_budget", "dropped", f"the wire takes no budget; reasoning_effort {effort} is sent"
+        )
         return effort
     word = fold_effort(effort_of_budget(budget), thinking)
-    compiled.report("thinking_budget", "emulated", f"the wire takes no budget; effort {word} stands for {budget} tokens")
+    compiled.report(
+        "thinking_budget", "emulated", f"the wire takes no budget; effort {word} stands for {budget} tokens"
+    )
     return word
 
 
@@ -169,11 +191,15 @@ def _put_effort(effort: str | None, thinking: Thinking, compiled: Compiled) -> N
         if tokens is not None:
             compiled.fields[thinking.budget] = tokens
         bound = f"a budget of {tokens} tokens" if tokens else "thinking without a bound"
-        compiled.report("reasoning_effort", "emulated", f"the wire takes no effort; {bound} stands for {effort}")
+        compiled.report(
+            "reasoning_effort", "emulated", f"the wire takes no effort; {bound} stands for {effort}"
+        )
     elif thinking.style == "none":
         compiled.report("reasoning_effort", "dropped", "the wire has no control of thinking")
     else:
-        compiled.report("reasoning_effort", "emulated", f"the wire only knows on and off; on stands for {effort}")
+        compiled.report(
+            "reasoning_effort", "emulated", f"the wire only knows on and off; on stands for {effort}"
+        )
 
 
 def _switch(thinking: Thinking, *, on: bool) -> dict[str, Any]:

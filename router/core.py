@@ -1,4 +1,4 @@
-"""The Router: takes calls, and owns what they share (transport, ledger, plans, clock) for its own life only."""
+"""The Router: takes calls, and owns what they share (transport, ledger, plans, clock) for its life only."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Router:
         on_unsupported: OnUnsupported | None = None,
         **fields: Any,
     ) -> Explanation:
-        """What would be done with a request: targets, payloads, adaptations, the most it may take. Sends nothing."""
+        """What would be done with a request, and the most that it may take; sends nothing."""
         checked = _checked(request, fields)
         return explain(self._call(checked, bool(checked.stream), deadline, None, on_unsupported))
 
@@ -195,9 +195,7 @@ class Router:
         plan = self._planner.plan(request.model)
         seconds = plan.deadline if deadline is None else deadline
         if not seconds > 0:
-            raise RequestError(
-                f"a deadline is a number of seconds above 0, not {seconds!r}", field="deadline"
-            )
+            raise RequestError(f"it is a number of seconds above 0, not {seconds!r}", field="deadline")
         return Call(
             request=request,
             streaming=streaming,

@@ -67,4 +67,5 @@ def _line(attempt: Attempt) -> str:
     if error is None:
         return f"{attempt.number}. {attempt.target}: {attempt.outcome} after {attempt.seconds:.2f} s"
     status = f" {error.status}" if error.status is not None else ""
-    return f"{attempt.number}. {attempt.target}: {error.kind}{status} after {attempt.seconds:.2f} s: {error.message}"
+    what = f"{error.kind}{status} after {attempt.seconds:.2f} s: {error.message}"
+    return f"{attempt.number}. {attempt.target}: {what}"

@@ -40,7 +40,7 @@ class Step:
     seconds: float
     """The longest that all its tries and the pauses between them can take until an answer begins."""
     cost: Decimal | None
-    """US dollars of one try at most, where the price is known and the request bounds its answer; an estimate."""
+    """US dollars of one try at most, an estimate; None where the price or the answer's length is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Explanation:
     prompt_tokens: int
     """About how long the prompt is; an estimate."""
     cost: Decimal | None
-    """US dollars at most, if every attempt is paid for; None where a price or the answer's length is unknown."""
+    """US dollars at most, if every attempt is paid for; None where one try's is unknown."""
 
     def __str__(self) -> str:
         lines = [f"{self.route}: at most {self.max_attempts} attempts in {self.seconds:g} s"]

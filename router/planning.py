@@ -62,7 +62,7 @@ class PlannedTarget:
         return str(self.target)
 
     def request_for(self, request: ChatCompletion) -> ChatCompletion:
-        """The caller's request with this target's overrides; null takes a field away. RequestError if wrong."""
+        """The caller's request with this target's overrides, where null takes a field away; RequestError."""
         if not self.target.overrides:
             return request
         fields = {**request.wire(), **self.target.overrides}
@@ -168,7 +168,8 @@ class Planner:
             hint = did_you_mean(provider, self._settings.providers) or "."
             return RequestError(
                 f"no route is called {model!r} and no provider {provider!r}{hint} "
-                f"Configured providers: {_listed(self._settings.providers)}; routes: {_listed(self._settings.routes)}",
+                f"Configured providers: {_listed(self._settings.providers)}; "
+                f"routes: {_listed(self._settings.routes)}",
                 field="model",
             )
         return RequestError(

@@ -8,25 +8,44 @@ stream is an error at its place, after the chunks before it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from decimal import Decimal
+from contextlib import suppress
 from typing import Any, NoReturn
-from uuid import uuid4
 
 from pydantic import ValidationError
 
-from ..chat import ChatChunk, ChatCompletion, ChatResponse, Cost
+from ..chat import ChatChunk, ChatCompletion, ChatResponse
 from ..dialect import Target
-from ..errors import EmptyResponseError, MalformedResponseError, ProviderError, StreamInterruptedError
+from ..errors import ProviderError, StreamInterruptedError
 from ..folding import Fold, unfold
 from ..framing import BOM, FrameError, SSEDecoder, SSEEvent
 from .openai_choices import ChoiceReader, ShapeError
-from .openai_errors import classify, clean, error_in
-from .openai_usage import UsageError, usage_fields
+from .openai_envelope import (
+    created,
+    empty,
+    fold_usage,
+    identity,
+    kind,
+    load,
+    loaded,
+    made_identity,
+    malformed,
+    misshapen,
+    own_fields,
+    reason,
+    text,
+)
+from .openai_errors import clean, error_in, page, quote
+from .openai_usage import UsageError
 
 DONE = "[DONE]"
+_SUSPECT = frozenset({"error", "x_groq", "base_resp", "detail", "message"})
+"""Fields that an event with an error in it may have; most events have none of them."""
 _EVENT_STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def _suspicious(payload: dict[str, Any]) -> bool:
+    return not _SUSPECT.isdisjoint(payload) or payload.get("object") == "error"
 
 
 def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatResponse:
@@ -37,10 +56,10 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
     MalformedResponseError for anything that is no answer.
     """
     if len(body) > target.max_response_bytes:
-        raise _malformed(target, f"the answer is longer than {target.max_response_bytes} bytes")
+        raise malformed(target, f"the answer is longer than {target.max_response_bytes} bytes")
     head = body.removeprefix(BOM).lstrip()
     if not head:
-        raise EmptyResponseError("the answer's body is empty", provider=target.provider, model=target.model)
+        raise empty(target, "the answer's body is empty")
     if head.startswith(_EVENT_STREAM):
         return _folded(body, request, target)
     payload = _payload(body, target)
@@ -54,7 +73,7 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
             payload["metadata"] = dict(request.metadata)
         return ChatResponse.model_validate(payload)
     except (ShapeError, UsageError, ValidationError) as error:
-        raise _misshapen(target, error) from None
+        raise misshapen(target, error) from None
 
 
 class OpenAIDecoder:
@@ -74,6 +93,7 @@ class OpenAIDecoder:
         self._done = False
         self._events = 0
         self._semantic = False
+        self._failure: ProviderError | None = None
         self._id = ""
         self._created = 0
         self._model = ""
@@ -86,7 +106,9 @@ class OpenAIDecoder:
             return
         self._size += len(data)
         if self._size > self._target.max_response_bytes:
-            raise _malformed(self._target, f"the stream is longer than {self._target.max_response_bytes} bytes")
+            raise malformed(
+                self._target, f"the stream is longer than {self._target.max_response_bytes} bytes"
+            )
         if not self._decided:
             data = self._decide(data)
         if self._body is not None:
@@ -98,7 +120,7 @@ class OpenAIDecoder:
                 if self._done:
                     return
         except FrameError as error:
-            raise _malformed(self._target, str(error)) from None
+            raise malformed(self._target, str(error)) from None
 
     def close(self) -> Iterator[ChatChunk]:
         """Yield what is left at the end of the bytes; raise StreamInterruptedError if no terminal event came."""
@@ -113,7 +135,7 @@ class OpenAIDecoder:
         except FrameError:
             events = []  # the bytes end within a character: that is a cut, not a mistake
         for event in events:
-            if event.data.startswith(DONE) or _loaded(event.data) is not None:
+            if event.data.startswith(DONE) or loaded(event.data) is not None:
                 yield from self._event(event)
         if not self._done:
             yield from self._end()
@@ -141,33 +163,33 @@ class OpenAIDecoder:
             return
         self._events += 1
         try:
-            payload = _JSON.decode(data)
+            payload = load(data)
         except (ValueError, RecursionError) as error:
-            if event.event == "error" and (failure := error_in(data, self._target, event="error")):
-                raise failure from None
-            reason = f"an event is not JSON ({_reason(error)}): {clean(data, self._target, limit=120)}"
-            raise _malformed(self._target, reason) from None
-        failure = error_in(payload, self._target, event=event.event)
-        if not isinstance(payload, dict):
-            raise failure or _malformed(self._target, f"an event is {_kind(payload)}, not an object")
-        if failure is not None:
-            yield from self._before(failure, payload)
-            self._fail(failure)
+            raise self._unreadable(event, error) from None
+        if type(payload) is not dict or event.event == "error" or _suspicious(payload):
+            failure = error_in(payload, self._target, event=event.event)
+            if not isinstance(payload, dict):
+                raise failure or malformed(self._target, f"an event is {kind(payload)}, not an object")
+            if failure is not None:
+                yield from self._before(payload)
+                self._fail(failure)
         yield from self._chunks(payload)
 
-    def _before(self, failure: ProviderError, payload: dict[str, Any]) -> Iterator[ChatChunk]:
-        """What an event still says besides its error."""
+    def _unreadable(self, event: SSEEvent, error: Exception) -> ProviderError:
+        if event.event == "error" and (failure := error_in(event.data, self._target, event="error")):
+            return failure
+        return malformed(
+            self._target, f"an event is not JSON ({reason(error)}){quote(event.data, self._target)}"
+        )
+
+    def _before(self, payload: dict[str, Any]) -> Iterator[ChatChunk]:
+        """What an event still says besides its error, if that can be read."""
         payload.pop("error", None)
-        if not payload.get("choices"):
-            return
-        try:
-            for chunk in self._chunks(payload):
-                if chunk.is_semantic:
-                    yield chunk
-        except ProviderError as second:
-            if not isinstance(second, MalformedResponseError):
-                failure = second if failure.status is None else failure
-            self._fail(failure)
+        if payload.get("choices"):
+            with suppress(ProviderError):
+                for chunk in self._chunks(payload):
+                    if chunk.is_semantic:
+                        yield chunk
 
     def _fail(self, failure: ProviderError) -> NoReturn:
         self._done = True
@@ -178,49 +200,46 @@ class OpenAIDecoder:
         if choices is None:
             choices = payload["choices"] = []
         if not isinstance(choices, list):
-            raise _malformed(self._target, f"choices is {_kind(choices)}, not a list")
+            raise malformed(self._target, f"choices is {kind(choices)}, not a list")
         if not self._id:
-            self._id = _id(payload)
+            self._id = identity(payload)
             if not self._id and not choices:  # Azure reports on the prompt before the answer has begun
                 self._waiting.append(payload)
                 return
-            self._id = self._id or _made_id()
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._created, self._model = _created(payload), _text(payload, "model")
-            for earlier in waiting:
-                yield self._chunk(earlier, [])
+            self._id = self._id or made_identity()
         chunk = self._chunk(payload, choices)
-        failure = next((reader.failure for reader in self._readers.values() if reader.failure), None)
-        if failure is None:
+        while self._waiting:
+            yield self._chunk(self._waiting.pop(0), [])
+        if self._failure is None:
             yield chunk
             return
         if chunk.is_semantic:
             yield chunk
-        self._fail(failure)
+        self._fail(self._failure)
 
     def _chunk(self, payload: dict[str, Any], choices: list[Any]) -> ChatChunk:
         try:
             for place, choice in enumerate(choices):
                 self._choice(choice, place)
             if not self._created:
-                self._created = _created(payload)
+                self._created = created(payload)
             if not self._model:
-                self._model = _text(payload, "model") or self._target.model
-            _usage(payload, self._target)
-            _own_provider(payload, self._target)
+                self._model = text(payload, "model") or self._target.model
+            fold_usage(payload, self._target)
+            own_fields(payload, self._target)
             payload.pop("obfuscation", None)
             payload["object"] = "chat.completion.chunk"
             payload["id"], payload["created"], payload["model"] = self._id, self._created, self._model
             chunk = ChatChunk.model_validate(payload)
         except (ShapeError, UsageError, ValidationError) as error:
-            raise _misshapen(self._target, error) from None
-        self._semantic = self._semantic or chunk.is_semantic
+            raise misshapen(self._target, error) from None
+        if not self._semantic:
+            self._semantic = chunk.is_semantic
         return chunk
 
     def _choice(self, choice: Any, place: int) -> None:
         if not isinstance(choice, dict):
-            raise ShapeError(f"choices[{place}] is {_kind(choice)}, not an object")
+            raise ShapeError(f"choices[{place}] is {kind(choice)}, not an object")
         index = choice.get("index")
         if index is None:
             index = choice["index"] = place
@@ -234,15 +253,15 @@ class OpenAIDecoder:
         if delta is None:  # some hosts send one chunk with the whole message; others repeat it with each
             delta = choice["delta"] = message if fresh and isinstance(message, dict) else {}
         if not isinstance(delta, dict):
-            raise ShapeError(f"choices[{place}].delta is {_kind(delta)}, not an object")
+            raise ShapeError(f"choices[{place}].delta is {kind(delta)}, not an object")
         reader.delta(choice, delta)
+        self._failure = self._failure or reader.failure
 
     def _end(self) -> Iterator[ChatChunk]:
         """The end of the answer, whether the host said so or the bytes just stopped."""
         said_done, self._done = self._done, True
         unfinished = {index: reader for index, reader in self._readers.items() if not reader.finished}
         if self._readers and not unfinished:
-            yield from self._late()
             return
         choices: list[dict[str, Any]] = []
         for index, reader in unfinished.items():
@@ -250,7 +269,6 @@ class OpenAIDecoder:
             self._semantic = reader.flush(choice["delta"]) or self._semantic
             choices.append(choice)
         if said_done and self._semantic:
-            yield from self._late()
             for choice in choices:
                 unfinished[choice["index"]].infer_finish(choice)
             yield self._chunk({"choices": choices}, [])
@@ -259,20 +277,14 @@ class OpenAIDecoder:
             yield self._chunk({"choices": choices}, [])
         self._broken(said_done)
 
-    def _late(self) -> Iterator[ChatChunk]:
-        """Chunks that waited for an id in vain."""
-        waiting, self._waiting = self._waiting, []
-        for payload in waiting:
-            yield self._chunk(payload, [])
-
     def _broken(self, said_done: bool) -> NoReturn:
         target = self._target
         if not self._events and self._sse.ignored:
             raise self._stray()
         if said_done or not self._events:
             message = "the stream ended without text, reasoning, tool call or finish_reason"
-            raise EmptyResponseError(message, provider=target.provider, model=target.model)
-        if (stray := _loaded(self._sse.ignored)) and (failure := error_in(stray, target)):
+            raise empty(target, message)
+        if (stray := loaded(self._sse.ignored)) and (failure := error_in(stray, target)):
             raise failure
         message = "the stream ended before its finish_reason"
         raise StreamInterruptedError(message, provider=target.provider, model=target.model)
@@ -280,31 +292,24 @@ class OpenAIDecoder:
     def _stray(self) -> ProviderError:
         """The error behind a stream of lines that are no events."""
         line = self._sse.ignored
-        if failure := error_in(_loaded(line), self._target):
+        if failure := error_in(loaded(line), self._target):
             return failure
-        return _malformed(self._target, f"no event stream: {clean(line, self._target, limit=200)}")
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+        return malformed(self._target, f"the answer is no event stream{quote(line, self._target)}")
 
 
 def _payload(body: bytes, target: Target) -> dict[str, Any]:
     """The object in a body that is an answer."""
     try:
-        payload = _JSON.decode(body.decode("utf-8-sig"))
+        payload = load(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        # classify knows how to quote a web page or a text; here only its message is wanted
-        quoted = clean(classify(502, {}, body, target).message, target, limit=200)
-        raise _malformed(target, f"the answer is not JSON ({_reason(error)}): {quoted}") from None
+        raise malformed(
+            target, f"the answer is not JSON ({reason(error)}){quote(page(body), target)}"
+        ) from None
     failure = error_in(payload, target)
     if failure is not None:
         raise failure
     if not isinstance(payload, dict):
-        raise _malformed(target, f"the answer is {_kind(payload)}, not an object")
+        raise malformed(target, f"the answer is {kind(payload)}, not an object")
     return payload
 
 
@@ -312,19 +317,21 @@ def _choices(payload: dict[str, Any], target: Target) -> list[Any]:
     choices = payload.get("choices")
     if not isinstance(choices, list):
         fields = clean(", ".join(map(str, payload)), target, limit=120)
-        found = f"choices is {_kind(choices)}" if choices is not None else f"choices is missing among: {fields}"
-        raise _malformed(target, found)
+        found = (
+            f"choices is {kind(choices)}" if choices is not None else f"choices is missing among: {fields}"
+        )
+        raise malformed(target, found)
     if not choices:
-        raise EmptyResponseError("the answer has no choices", provider=target.provider, model=target.model)
+        raise empty(target, "the answer has no choices")
     return choices
 
 
 def _whole_choice(choice: Any, place: int, seed: str, target: Target) -> None:
     if not isinstance(choice, dict):
-        raise ShapeError(f"choices[{place}] is {_kind(choice)}, not an object")
+        raise ShapeError(f"choices[{place}] is {kind(choice)}, not an object")
     message = choice.get("message")
     if not isinstance(message, dict):
-        raise ShapeError(f"choices[{place}].message is {_kind(message)}, not an object")
+        raise ShapeError(f"choices[{place}].message is {kind(message)}, not an object")
     if choice.get("index") is None:
         choice["index"] = place
     reader = ChoiceReader(target, place, seed)
@@ -335,53 +342,11 @@ def _whole_choice(choice: Any, place: int, seed: str, target: Target) -> None:
 
 def _envelope(payload: dict[str, Any], target: Target) -> None:
     """Bring the fields around the choices to the contract's shape."""
-    payload["id"] = _id(payload) or _made_id()
-    payload["created"] = _created(payload)
-    payload["model"] = _text(payload, "model") or target.model
-    _usage(payload, target)
-    _own_provider(payload, target)
-
-
-def _usage(payload: dict[str, Any], target: Target) -> None:
-    usage = usage_fields(payload, target)
-    payload["usage"] = usage
-    if usage is not None and (reported := usage.get("reported_cost")):
-        payload["cost"] = Cost(amount=Decimal(reported), basis="reported")
-
-
-def _own_provider(payload: dict[str, Any], target: Target) -> None:
-    """`provider` is the configured name; a router's word for the host behind it moves aside."""
-    behind = payload.get("provider")
-    if behind is not None:
-        payload["upstream_provider"] = behind
-    payload["provider"] = target.provider
-
-
-def _id(payload: dict[str, Any]) -> str:
-    value = payload.get("id")
-    return str(value) if isinstance(value, str | int) and value else ""
-
-
-def _made_id() -> str:
-    return f"chatcmpl-{uuid4().hex}"
-
-
-def _created(payload: dict[str, Any]) -> int:
-    value = payload.get("created")
-    if value is None or value == "":
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e15:
-        raise ShapeError("created is no time in Unix seconds")
-    return int(value)
-
-
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ShapeError(f"{name} is {_kind(value)}, not text")
-    return value
+    payload["id"] = identity(payload) or made_identity()
+    payload["created"] = created(payload)
+    payload["model"] = text(payload, "model") or target.model
+    fold_usage(payload, target)
+    own_fields(payload, target)
 
 
 def _folded(body: bytes, request: ChatCompletion, target: Target) -> ChatResponse:
@@ -391,38 +356,3 @@ def _folded(body: bytes, request: ChatCompletion, target: Target) -> ChatRespons
     for chunk in decoder.close():
         fold.add(chunk)
     return fold.response()
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return _JSON.decode(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deep"
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos}"
-    return str(error).partition(";")[0][:120]
-
-
-def _malformed(target: Target, message: str) -> MalformedResponseError:
-    return MalformedResponseError(message, provider=target.provider, model=target.model)
-
-
-def _misshapen(target: Target, error: ShapeError | UsageError | ValidationError) -> MalformedResponseError:
-    """Which field is wrong and how, without quoting the answer."""
-    if not isinstance(error, ValidationError):
-        return _malformed(target, str(error))
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
-    return _malformed(target, f"{path}: {first['msg']}")

@@ -144,9 +144,22 @@ STATUSES: Mapping[int, str] = {
 """What a status means where nothing more is said; other 4xx are refusals of the request, other 5xx failures."""
 
 STATUSLESS = frozenset(
-    "invalid_request_error invalid_request badrequesterror unprocessableentityerror validation "
-    "not_supported_error notimplementederror tool_use_failed json_validate_failed invalid_value "
-    "unsupported_value unsupported_parameter invalid_parameter_error invalidparameter".split()
+    [
+        "invalid_request_error",
+        "invalid_request",
+        "badrequesterror",
+        "unprocessableentityerror",
+        "validation",
+        "not_supported_error",
+        "notimplementederror",
+        "tool_use_failed",
+        "json_validate_failed",
+        "invalid_value",
+        "unsupported_value",
+        "unsupported_parameter",
+        "invalid_parameter_error",
+        "invalidparameter",
+    ]
 )
 """Words that mean a refused request where an error comes without a status, as in the middle of a stream."""
 
@@ -196,7 +209,7 @@ def read(payload: Any, body: bytes) -> Report:
     if isinstance(payload, str) and payload.strip():
         return Report(payload.strip())
     if not isinstance(payload, dict):
-        return Report(_page(body))
+        return Report(page(body))
     error = payload.get("error") or _object(payload.get("x_groq")).get("error")
     if isinstance(error, list) and error:
         error = error[0]
@@ -238,7 +251,9 @@ def _from_object(error: Mapping[str, Any], around: Mapping[str, Any]) -> Report:
         error.get("code"), error.get("type"), metadata.get("error_type"), inner.get("code"),
         around.get("error_type"), around.get("code"), around.get("type"),
     )  # fmt: skip
-    words = [str(word) for word in candidates if isinstance(word, str | int) and word not in ("", True, False)]
+    words = [
+        str(word) for word in candidates if isinstance(word, str | int) and word not in ("", True, False)
+    ]
     if metadata.get("reasons") or metadata.get("flagged_input"):
         words.append("moderation")  # OpenRouter's filter, which gives no code of its own
     statuses = (error.get("status"), error.get("code"), around.get("status_code"), around.get("code"))
@@ -317,6 +332,11 @@ def _kinds(status: int | None, report: Report, target: Target) -> Iterator[str]:
     yield "invalid_request" if 400 <= status < 500 else "server" if status >= 500 else "malformed"
 
 
+def quote(text: str, target: Target) -> str:
+    """The beginning of an unreadable answer, for the end of a message; nothing of what may be the model's words."""
+    return "" if text.lstrip().startswith(("{", "[")) else f": {clean(text, target, limit=160)}"
+
+
 def clean(text: str, target: Target, *, limit: int = MESSAGE_LIMIT) -> str:
     """A provider's text made fit for a message: one line, no key in it, not longer than `limit`."""
     secrets = [target.api_key, *target.headers.values()]
@@ -336,7 +356,7 @@ def _reason(status: int | None) -> str:
         return f"HTTP {status}"
 
 
-def _page(body: bytes) -> str:
+def page(body: bytes) -> str:
     """The message in a body that is no JSON: a web page's title, or the text itself."""
     text = body[:65536].decode("utf-8", "replace").strip()
     if not text.startswith("<"):
@@ -358,4 +378,6 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 def _http_status(value: Any) -> int | None:
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return int(text) if len(text) == 3 and text.isascii() and text.isdigit() and "400" <= text <= "599" else None
+    return (
+        int(text) if len(text) == 3 and text.isascii() and text.isdigit() and "400" <= text <= "599" else None
+    )

@@ -121,7 +121,12 @@ def _count(source: Mapping[str, Any], *names: str) -> int | None:
         value = source.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > COUNT_LIMIT:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or value != value
+            or abs(value) > COUNT_LIMIT
+        ):
             raise UsageError(f"usage.{name} is no number of tokens")
         if value >= 0:
             return int(value)

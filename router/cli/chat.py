@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from anyio.from_thread import start_blocking_portal
+
 from turnout.providers.chat import ChatResponse
 
 from ..core import Router

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 import click
+
 from turnout.config.errors import ConfigError, Problem
 from turnout.config.loading import load_settings
 from turnout.config.settings import ProviderSettings, Settings

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import click
+
 from turnout.config.examples import example_path
 
 from ..core import Router

@@ -56,8 +56,8 @@ def _show(screen: Screen, explanation: Explanation) -> None:
     screen.table(_COLUMNS, rows, numbers=_NUMBERS)
     attempts = explanation.max_attempts
     screen.line(
-        f"At most {attempts} attempt{'' if attempts == 1 else 's'}, {duration(explanation.seconds)} s until the "
-        f"answer begins, cost {money(explanation.cost)}; the prompt is about {explanation.prompt_tokens} tokens."
+        f"At most {attempts} attempt{'' if attempts == 1 else 's'} in {duration(explanation.seconds)} s, "
+        f"cost {money(explanation.cost)}; the prompt is about {explanation.prompt_tokens} tokens long."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 import click
+
 from turnout.config.errors import ConfigError, TurnoutError
 from turnout.providers.errors import RequestError, UnsupportedError
 

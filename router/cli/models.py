@@ -6,7 +6,8 @@ import json
 from functools import partial
 
 import click
-from turnout.config.errors import ConfigError, TurnoutError
+
+from turnout.providers.errors import ProviderError
 
 from ..core import Router
 from .failures import one_line
@@ -43,16 +44,14 @@ def models(providers: tuple[str, ...], config: str, as_json: bool, plain: bool, 
 
 async def _ask(
     router: Router, names: tuple[str, ...]
-) -> tuple[dict[str, list[str]], dict[str, TurnoutError]]:
-    """Models by provider, and the errors of those that did not tell; an unknown name or a bad key stops it."""
+) -> tuple[dict[str, list[str]], dict[str, ProviderError]]:
+    """Models by provider, and the errors of those that did not tell."""
     found: dict[str, list[str]] = {}
-    failed: dict[str, TurnoutError] = {}
+    failed: dict[str, ProviderError] = {}
     async with router:
         for name in names:
             try:
                 found[name] = [model.id for model in (await router.models(name)).data]
-            except ConfigError:
-                raise
-            except TurnoutError as error:
+            except ProviderError as error:
                 failed[name] = error
     return found, failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+
 from turnout.config.loading import json_schema
 
 

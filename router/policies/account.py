@@ -96,7 +96,7 @@ class _Line:
         self._write("failed", error, usage=error.usage, cost=self._cost_of_failure(error))
 
     def given_up(self) -> None:
-        """Write down an attempt that was left before its answer began, or that broke in a way nobody foresaw."""
+        """Write down an attempt that was left before its answer began, or that broke as nobody foresaw."""
         if not self._written:
             self._write("cancelled", None, cost=cost_of(None, self._call.target.price, local=self._local))
 

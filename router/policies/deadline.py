@@ -1,4 +1,4 @@
-"""The layer that gives a call its end: once the time is up, one error says so, with everything that was tried.
+"""The layer that gives a call its end: once the time is up, one error says so, and what was tried.
 
 The time itself is kept where the waiting is done, around each single wait, so that no cancel scope is open
 while the caller's own code runs.

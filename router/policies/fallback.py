@@ -52,7 +52,7 @@ async def _first_answer(
             if not ahead or clock.monotonic() >= call.ends_at or not call.attempts_left:
                 if tried == 1:
                     raise  # nothing else was tried, so the provider's own error says it best
-                raise _final(call, error) from error
+                raise _final(call) from error
             _tell(events, call, planned, error, ahead[0])
 
 
@@ -68,7 +68,7 @@ def _turn(
         raise error
 
 
-def _final(call: Call, error: ProviderError | UnsupportedError) -> Exception:
+def _final(call: Call) -> Exception:
     """What a call raises that has nowhere left to go."""
     errors = call.journal.errors
     if all(isinstance(one, UnsupportedError) for one in errors):

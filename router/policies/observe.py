@@ -1,4 +1,4 @@
-"""The outermost layer: tells how calls begin and end, and leaves the attempts on the error of one that failed."""
+"""The outermost layer: tells how calls begin and end, and leaves the attempts on a failed call's error."""
 
 from __future__ import annotations
 

@@ -154,7 +154,8 @@ class _Writer:
         }
 
     def _choice(self, index: int) -> Json:
-        message: Json = {"role": "assistant", "content": self.reply.content}
+        content = self.row.silent_content if self.reply.content is None else self.reply.content
+        message: Json = {"role": "assistant", "content": content}
         if self.style is not None and self.reply.reasoning is not None:
             _add_reasoning(message, self.reply.reasoning, self.style)
         if self.reply.refusal is not None:

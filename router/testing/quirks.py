@@ -59,6 +59,8 @@ class Quirks:
     """Style of generated tool-call ids: `call_…`, 32 characters without a prefix, or exactly 9."""
     tool_finish: str = "tool_calls"
     """The finish reason of an answer that calls tools."""
+    silent_content: str | None = None
+    """The content of an answer that has none."""
     completion_excludes_reasoning: bool = False
     """Whether `completion_tokens` leaves the reasoning tokens out."""
     reasoning_tokens: bool = True
@@ -130,6 +132,7 @@ _ROWS = (
         },
         wrong_key="Invalid API Key",
         tool_call_id="letters",
+        silent_content="",
         reasoning_tokens=False,
         timings=True,
         extra={"system_fingerprint": "b0-simulated"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from turnout.providers.thinking_tags import Split, ThinkTagSplitter, split
 
 CASES = {
@@ -44,7 +43,9 @@ def test_every_cut_gives_the_same_parts(text: str, expected: Split) -> None:
             assert in_pieces(text[:first], text[first:second], text[second:]) == expected
 
 
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<", "</", "think>", " ", "\n", "a", "<think", "b c"])))
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "<", "</", "think>", " ", "\n", "a", "<think", "b c"]))
+)
 def test_pieces_and_whole_agree(pieces: list[str]) -> None:
     assert in_pieces(*pieces) == split("".join(pieces))
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from turnout.providers.waits import duration, server_wait
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -118,5 +117,7 @@ def test_a_date_says_nothing_without_a_clock() -> None:
 
 @given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "date"]), st.text()), st.text())
 def test_no_header_and_no_message_breaks_it(headers: dict[str, str], message: str) -> None:
-    wait = server_wait({**headers, "x-ratelimit-remaining": "0", "x-ratelimit-reset": message}, message, now=NOON)
+    wait = server_wait(
+        {**headers, "x-ratelimit-remaining": "0", "x-ratelimit-reset": message}, message, now=NOON
+    )
     assert wait is None or wait >= 0

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Message
 from turnout.providers.dialect import Target
@@ -36,7 +35,9 @@ REQUEST = ChatCompletion(model="m", messages=[Message.user("Hello")])
 
 
 def target(preset: str = "openai-compatible", **fields: Any) -> Target:
-    return Target("house", "m", catalogue()[preset], "https://llm.example/v1", SecretStr("sk-test-123456"), **fields)
+    return Target(
+        "house", "m", catalogue()[preset], "https://llm.example/v1", SecretStr("sk-test-123456"), **fields
+    )
 
 
 def streamed(pieces: Iterable[bytes], to: Target) -> tuple[list[ChatChunk], ProviderError | None]:
@@ -158,7 +159,9 @@ def texts(response: ChatResponse) -> Any:
 def outcome(chunks: list[ChatChunk], error: ProviderError | None) -> Any:
     """All that must not depend on how the bytes were cut; ids that were made are left out."""
     wires = [chunk.wire(extensions=True) for chunk in chunks]
-    made = [wire.pop("id") for wire in wires if str(wire["id"]).startswith("chatcmpl-") and len(wire["id"]) > 30]
+    made = [
+        wire.pop("id") for wire in wires if str(wire["id"]).startswith("chatcmpl-") and len(wire["id"]) > 30
+    ]
     calls = json.dumps(wires) if not made else ""
     return len(wires), wires if not made else fold(chunks).text, calls, type(error), error and error.message
 
@@ -172,7 +175,9 @@ def test_chunks_come_before_the_error_behind_them() -> None:
 
 
 def test_the_providers_own_host_behind_a_router_moves_aside() -> None:
-    body = b'{"id":"g","provider":"Anthropic","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+    body = (
+        b'{"id":"g","provider":"Anthropic","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'
+    )
     response = decode_body(body, REQUEST, target("openrouter"))
     assert response.provider == "house"
     assert response.model == "m"
@@ -225,12 +230,18 @@ call = st.fixed_dictionaries(
     {
         "id": st.uuids().map(str),
         "type": st.just("function"),
-        "function": st.fixed_dictionaries({"name": st.sampled_from(["a", "b", "weather"]), "arguments": word}),
+        "function": st.fixed_dictionaries(
+            {"name": st.sampled_from(["a", "b", "weather"]), "arguments": word}
+        ),
     }
 )
 message = st.fixed_dictionaries(
     {"content": some},
-    optional={"reasoning_content": some, "refusal": some, "tool_calls": st.lists(call, min_size=1, max_size=3)},
+    optional={
+        "reasoning_content": some,
+        "refusal": some,
+        "tool_calls": st.lists(call, min_size=1, max_size=3),
+    },
 )
 counts = st.integers(0, 10**6)
 usage = st.builds(

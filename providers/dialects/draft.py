@@ -1,0 +1,111 @@
+"""A request on its way to the wire: the payload as far as it is written, and what had to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalogue import ModelRule, Preset, Thinking
+from ..dialect import Action, Adaptation, Target
+from ..errors import UnsupportedError
+from ..thinking import Intent
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Draft:
+    """The payload under work, and the rules of the target it is written for."""
+
+    payload: Json
+    """The request's fields by their names in the contract, until they are renamed at the end."""
+    target: Target
+    intent: Intent = Intent()
+    """What the caller wants of thinking."""
+    active: bool | None = None
+    """Whether the model will think; None where nobody knows."""
+    stream: bool = False
+    """Whether the answer is asked for as a stream."""
+    adaptations: list[Adaptation] = field(default_factory=list)
+    rules: tuple[ModelRule, ...] = ()
+    """The row's field rules for this model."""
+    thinking: Thinking = Thinking()
+    """The model's thinking control."""
+    unsupported: frozenset[str] = frozenset()
+    """Fields that this model's wire cannot say."""
+    only: frozenset[str] | None = None
+    """Names on the wire beyond which fields are refused; None: any field may be sent."""
+
+    @classmethod
+    def for_target(cls, payload: Json, target: Target) -> Draft:
+        """A draft with the row's and the model's rules looked up."""
+        preset, rules = target.preset, target.preset.rules_of(target.model)
+        unsupported = set(preset.unsupported)
+        only = preset.only
+        for rule in rules:
+            unsupported.update(rule.unsupported)
+            only = rule.only or only
+        return cls(
+            payload,
+            target,
+            rules=rules,
+            thinking=preset.thinking_of(target.model),
+            unsupported=frozenset(unsupported),
+            only=None if only is None else frozenset(only),
+        )
+
+    @property
+    def preset(self) -> Preset:
+        """The target's row."""
+        return self.target.preset
+
+    @property
+    def rename(self) -> dict[str, str]:
+        """Names in the contract -> names on the wire, where they differ."""
+        renamed = dict(self.preset.rename)
+        for rule in self.rules:
+            renamed.update(rule.rename)
+        return renamed
+
+    @property
+    def system_role(self) -> str:
+        """The wire's way with standing instructions: `any`, `system` or `user`."""
+        roles = [rule.system_role for rule in self.rules if rule.system_role]
+        return roles[-1] if roles else self.preset.system_role
+
+    def lacks(self, name: str) -> bool:
+        """Whether the wire cannot say a field of the contract, or a word of one such as `tool_choice.none`."""
+        if name in self.unsupported:
+            return True
+        return self.only is not None and "." not in name and self.rename.get(name, name) not in self.only
+
+    def report(self, name: str, action: Action, reason: str) -> None:
+        """Note one change."""
+        self.adaptations.append(Adaptation(field=name, action=action, reason=reason))
+
+    def refuse(self, name: str, reason: str) -> None:
+        """UnsupportedError for a field that shapes the answer; where the user chose to drop, only a note."""
+        if self.target.on_unsupported == "refuse":
+            raise UnsupportedError(
+                f"{self.target}: {name}: {reason}; choose another target or set on_unsupported to drop",
+                field=name,
+                provider=self.target.provider,
+                model=self.target.model,
+            )
+        self.report(name, "dropped", reason)
+
+    def drop(self, name: str, reason: str) -> None:
+        """Take a field out of the payload and note it; nothing where it is not there."""
+        if self.payload.pop(name, None) is not None:
+            self.report(name, "dropped", reason)
+
+    def put(self, path: str, value: Any, *, source: str | None = None) -> None:
+        """Set a dotted path where the caller's own payload has not; a clash is noted under `source`."""
+        *parents, last = path.split(".")
+        place: Any = self.payload
+        for key in parents:
+            place = place.setdefault(key, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last not in place:
+            place[last] = value
+        elif source and not (isinstance(place, dict) and place[last] == value):
+            self.report(source, "dropped", f"the request's own {path} is sent instead")

@@ -1,0 +1,296 @@
+"""A normalized request becomes the bytes of one OpenAI-compatible host.
+
+What a row of the catalogue says is applied in a fixed order: thinking, messages, tools, formats, the limit of
+tokens, fields the wire cannot say, hooks, and last the wire's own names. A field that shapes the answer and
+cannot be said is refused; hints are dropped; all of it is reported.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from ..auth import request_headers
+from ..chat import ChatCompletion
+from ..dialect import Target, WireRequest
+from ..thinking import Intent, compile_thinking, thinking_intent
+from .draft import Draft, Json
+from .hooks import ENCODE_HOOKS
+from .openai_messages import write_messages
+
+SHAPING = frozenset(
+    {
+        "tools",
+        "tool_choice",
+        "response_format",
+        "n",
+        "modalities",
+        "audio",
+        "stop",
+        "logprobs",
+        "top_logprobs",
+    }
+)
+"""Fields that shape the answer: refused, not dropped, where a wire cannot say them."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "n": 1, "tool_choice": "auto", "parallel_tool_calls": True, "logprobs": False, "top_logprobs": 0,
+    "modalities": ["text"], "store": False, "stop": [], "response_format": {"type": "text"},
+}  # fmt: skip
+"""Values that say no more than leaving the field out; they may always be dropped."""
+
+ROUTER_ONLY = ("cost", "trace", "tags")
+_WRITTEN_ELSEWHERE = frozenset(
+    {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
+)
+
+
+def encode(request: ChatCompletion, target: Target) -> WireRequest:
+    """The HTTP request for a chat completion; UnsupportedError where the wire cannot say it."""
+    draft = Draft.for_target(_fields(request), target)
+    _thinking(request, draft)
+    write_messages(draft)
+    _tools(draft)
+    _response_format(draft)
+    _max_tokens(draft)
+    _unsupported(draft)
+    _clamp(draft)
+    _stream(draft)
+    for path, value in {**draft.preset.send, **draft.thinking.send}.items():
+        draft.put(path, value)
+    for name in draft.preset.encode_hooks:
+        ENCODE_HOOKS[name](draft)
+    _rename(draft)
+    return WireRequest(
+        method="POST",
+        url=url_of(target, target.preset.path),
+        headers=request_headers(target, stream=draft.stream),
+        body=_json(draft.payload),
+        adaptations=tuple(draft.adaptations),
+        stream=draft.stream,
+    )
+
+
+def url_of(target: Target, path: str) -> str:
+    """The address of a path under the target's base URL, with its query."""
+    query = f"?{urlencode(target.query)}" if target.query else ""
+    return f"{target.base_url}{path}{query}"
+
+
+def _fields(request: ChatCompletion) -> Json:
+    return {name: value for name, value in request.wire().items() if value is not None}
+
+
+def _json(payload: Json) -> bytes:
+    """Compact UTF-8; half a surrogate pair, which UTF-8 has no bytes for, stays escaped."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+
+
+# --- thinking ------------------------------------------------------------------------------------------------
+
+
+def _thinking(request: ChatCompletion, draft: Draft) -> None:
+    """Settle whether the model thinks and whether it must stream, and put the wire's words for it in place."""
+    draft.intent = intent = thinking_intent(request)
+    for name in ("enable_thinking", "reasoning_effort", "thinking_budget"):
+        draft.payload.pop(name, None)
+    draft.payload["model"] = draft.target.model
+    for name in ROUTER_ONLY:
+        draft.drop(name, "for the router, not for providers")
+    for name in [name for name in draft.unsupported if "." not in name and name not in SHAPING]:
+        draft.drop(name, "not known to this host")
+    _compile(intent, draft)
+    _tools_while_thinking(draft)
+    draft.stream = bool(request.stream)
+    if not draft.stream and draft.active and draft.thinking.stream_only:
+        draft.stream = True
+        draft.report(
+            "stream", "emulated", "the model thinks only in streams; the answer is streamed and put together"
+        )
+
+
+def _compile(intent: Intent, draft: Draft) -> None:
+    refuse = draft.target.on_unsupported == "refuse"
+    compiled = compile_thinking(intent, draft.thinking, refuse=refuse, model=str(draft.target))
+    draft.active = compiled.active
+    draft.adaptations.extend(compiled.adaptations)
+    for path, value in compiled.fields.items():
+        draft.put(path, value, source=intent.source)
+
+
+def _tools_while_thinking(draft: Draft) -> None:
+    """Models that take function tools only while they do not think: switch it off where nobody asked for it."""
+    functions = any(tool.get("type") == "function" for tool in draft.payload.get("tools") or ())
+    if not functions or "tools" not in draft.thinking.excludes or draft.active is False:
+        return
+    reason = "the model takes function tools only while it does not think"
+    if draft.thinking.off and (draft.intent.mode == "unset" or draft.target.on_unsupported != "refuse"):
+        draft.payload.pop(draft.thinking.effort_field, None)
+        _compile(Intent("off"), draft)
+        draft.report("reasoning_effort", "clamped", f"{reason}; thinking is switched off")
+        return
+    draft.refuse("tools", f"{reason}, and this call has thinking on")
+    _without_tools(draft)
+
+
+# --- tools and formats ---------------------------------------------------------------------------------------
+
+
+def _without_tools(draft: Draft) -> None:
+    draft.payload.pop("tools", None)
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if draft.payload.get(name) == DEFAULTS[name]:
+            del draft.payload[name]
+        draft.drop(name, "there are no tools left to choose from")
+
+
+def _tools(draft: Draft) -> None:
+    tools = draft.payload.get("tools")
+    if tools is None:
+        return
+    if tools and draft.lacks("tools"):
+        draft.refuse("tools", "the wire takes no tools")
+        tools = []
+    kept = [tool for place, tool in enumerate(tools) if _tool(tool, f"tools[{place}]", draft)]
+    draft.payload["tools"] = kept
+    if not kept:
+        _without_tools(draft)
+        return
+    _tool_choice(draft)
+
+
+def _tool(tool: Json, path: str, draft: Draft) -> bool:
+    """Fit one tool to the wire; False where it has to go."""
+    if tool.get("type") == "custom" and draft.lacks("tools.custom"):
+        draft.refuse(path, "the wire only takes functions as tools")
+        return False
+    if not draft.preset.cache_control and tool.pop("cache_control", None) is not None:
+        draft.report(f"{path}.cache_control", "dropped", "the host takes no cache marks")
+    function = tool.get("function")
+    if function and draft.lacks("tools.strict") and function.pop("strict", None) is not None:
+        draft.report(f"{path}.function.strict", "dropped", "the host takes no strict schemas")
+    return True
+
+
+def _tool_choice(draft: Draft) -> None:
+    choice = draft.payload.get("tool_choice")
+    if choice is None or choice == "auto":
+        return
+    kind = choice if isinstance(choice, str) else "named" if choice["type"] == "function" else choice["type"]
+    if not (draft.lacks("tool_choice") or draft.lacks(f"tool_choice.{kind}")):
+        return
+    if kind == "none":
+        draft.payload.pop("tool_choice")
+        _without_tools(draft)
+        draft.report("tool_choice", "emulated", "the wire cannot forbid tools; none are sent")
+        return
+    draft.refuse("tool_choice", f"the wire cannot say a tool choice of {kind}")
+    draft.payload.pop("tool_choice")
+
+
+def _response_format(draft: Draft) -> None:
+    wanted = draft.payload.get("response_format")
+    if wanted is None or draft.lacks("response_format"):
+        return
+    kind = wanted["type"]
+    if not draft.lacks(f"response_format.{kind}"):
+        return
+    if kind == "json_object":
+        schema = {"name": "answer", "schema": {"type": "object"}}
+        draft.payload["response_format"] = {"type": "json_schema", "json_schema": schema}
+        draft.report(
+            "response_format", "emulated", "the wire knows no json_object; the schema of any object is sent"
+        )
+        return
+    draft.refuse("response_format", f"the wire takes no {kind} format")
+    if draft.lacks("response_format.json_object"):
+        draft.payload.pop("response_format")
+    else:
+        draft.payload["response_format"] = {"type": "json_object"}
+        draft.report("response_format", "clamped", "any JSON object is asked for, without the schema")
+
+
+# --- plain fields --------------------------------------------------------------------------------------------
+
+
+def _max_tokens(draft: Draft) -> None:
+    """One limit under the host's name for it."""
+    payload, name = draft.payload, draft.preset.max_tokens_field
+    given = [spelling for spelling in ("max_completion_tokens", "max_tokens") if spelling in payload]
+    if not given:
+        return
+    limit = payload.pop(given[0])
+    payload.pop(given[-1], None)
+    payload[name] = limit
+    if name not in given:
+        draft.report(given[0], "renamed", f"{name} is its name here")
+
+
+def _unsupported(draft: Draft) -> None:
+    """Refuse what shapes the answer and drop what only hints, where the wire cannot say it."""
+    thinking = frozenset(draft.thinking.excludes if draft.active else ())
+    own = {path.partition(".")[0] for path in _thinking_paths(draft)}
+    for name in [name for name in draft.payload if name not in _WRITTEN_ELSEWHERE | own]:
+        lacking, excluded = draft.lacks(name), name in thinking and name != "tools"
+        if not (lacking or excluded):
+            continue
+        value = draft.payload[name]
+        reason = "not taken while the model thinks" if excluded else "not known to this host"
+        if name in SHAPING and value != DEFAULTS.get(name):
+            draft.refuse(name, reason)
+            del draft.payload[name]
+        else:
+            draft.drop(name, reason)
+
+
+def _thinking_paths(draft: Draft) -> set[str]:
+    """Every field that the model's thinking control may have set."""
+    thinking = draft.thinking
+    fields = {thinking.effort_field, thinking.budget or thinking.effort_field}
+    switches = {
+        "enable_thinking": "enable_thinking", "template": "chat_template_kwargs",
+        "type": "thinking", "reasoning_object": "reasoning",
+    }  # fmt: skip
+    return fields | {switches.get(thinking.style, thinking.effort_field)}
+
+
+def _clamp(draft: Draft) -> None:
+    for name, (low, high) in draft.preset.limits.items():
+        value = draft.payload.get(name)
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            draft.payload[name] = min(max(value, low), high)
+            draft.report(name, "clamped", f"this host takes {low} to {high}; {draft.payload[name]} is sent")
+
+
+def _stream(draft: Draft) -> None:
+    """Ask for usage in every stream; a whole answer needs no word about streaming."""
+    draft.payload.pop("stream", None)
+    options = draft.payload.pop("stream_options", None) or {}
+    if not draft.stream:
+        return
+    draft.payload["stream"] = True
+    if draft.preset.stream_usage == "option" and not draft.lacks("stream_options"):
+        draft.payload["stream_options"] = {**options, "include_usage": True}
+        return
+    for name in options:
+        if name != "include_usage":
+            draft.report(f"stream_options.{name}", "dropped", "the host takes no stream options")
+
+
+def _rename(draft: Draft) -> None:
+    """The wire's own names; the caller's value under such a name wins over a translated one."""
+    for name, wire in draft.rename.items():
+        if name not in draft.payload:
+            continue
+        value = draft.payload.pop(name)
+        if wire in draft.payload:
+            draft.report(name, "dropped", f"the request's own {wire} is sent instead")
+        else:
+            draft.payload[wire] = value
+            draft.report(name, "renamed", f"{wire} is its name here")
