@@ -231,9 +231,9 @@ class Route(Section):
     fallback_on: tuple[Kind, ...] | None = None
     """Kinds of error after which the next target is tried; None: the defaults'."""
     context_window: tuple[Node, ...] = ()
-    """Where to go at once when a target is too small for the request, and for nothing else; the call ends there."""
+    """Where to go at once when a target is too small for the request; the call ends there."""
     content_policy: tuple[Node, ...] = ()
-    """Where to go at once when a target's content filter refused, and for nothing else; the call ends there."""
+    """Where to go at once when a target's content filter refused; the call ends there."""
     on_unsupported: OnUnsupported | None = None
     """What happens to hints that a target cannot express; None: the defaults'."""
     on_interrupt: Literal["raise"] | None = None

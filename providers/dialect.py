@@ -67,6 +67,11 @@ class WireRequest:
 class Decoder(Protocol):
     """Turns the bytes of one streamed answer into chunks, however they are cut."""
 
+    @property
+    def done(self) -> bool:
+        """Whether the terminal event has come, so that nobody need wait for the bytes to end."""
+        ...
+
     def feed(self, data: bytes) -> Iterator[ChatChunk]:
         """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
         ...

@@ -88,7 +88,8 @@ def _options(
     for option in settings.options:
         if option not in allowed:
             raise ConfigError(
-                f"provider {name}: preset {preset.name} has no option {option!r}{did_you_mean(option, allowed)}"
+                f"provider {name}: preset {preset.name} has no option {option!r}"
+                f"{did_you_mean(option, allowed)}"
             )
     return options
 

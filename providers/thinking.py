@@ -1,4 +1,4 @@
-"""One thinking intent out of `enable_thinking`, `reasoning_effort` and `thinking_budget`, and its words on a wire.
+"""One intent out of `enable_thinking`, `reasoning_effort` and `thinking_budget`, and its words on a wire.
 
 Every host spells thinking in its own way; the catalogue's `Thinking` says how. Here the caller's three fields
 become one `Intent`, and an intent becomes the fields of one wire, with an `Adaptation` for whatever the wire
@@ -21,7 +21,7 @@ RANKS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Effort words from weakest to strongest."""
 
 BUDGETS = {"minimal": 1024, "low": 4096, "medium": 16384}
-"""Reasoning tokens that stand for an effort where a wire only knows budgets; stronger efforts are unbounded."""
+"""Reasoning tokens that stand for an effort where a wire only knows budgets; stronger ones are unbounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Compiled:
 
 
 def thinking_intent(request: ChatCompletion) -> Intent:
-    """The one meaning of the request's three thinking fields; RequestError where they contradict each other."""
+    """The one meaning of the request's three thinking fields; RequestError where they contradict."""
     switch, effort, budget = request.enable_thinking, request.reasoning_effort, request.thinking_budget
     off = [
         name
@@ -99,7 +99,7 @@ def compile_thinking(
 
 
 def fold_effort(effort: str, thinking: Thinking) -> str:
-    """The wire's word nearest to an effort, the weaker one of two equally near; unknown words pass through."""
+    """The wire's word nearest to an effort, the weaker of two equally near; unknown words pass through."""
     if effort in thinking.efforts:
         return effort
     if effort in thinking.aliases:
@@ -124,7 +124,7 @@ def _off(intent: Intent, thinking: Thinking, *, refuse: bool, model: str) -> Com
         return Compiled(active=False, fields=_switch(thinking, on=False))
     if refuse:
         raise UnsupportedError(
-            f"thinking cannot be switched off for {model}; choose another model or set on_unsupported to drop",
+            f"{model} cannot stop thinking; choose another model, or set on_unsupported to drop",
             field=intent.source,
         )
     compiled = Compiled(active=thinking.default_on)

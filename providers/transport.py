@@ -19,6 +19,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
 import anyio
+
 from turnout.config.errors import ConfigError, TurnoutError
 
 from .dialect import WireRequest

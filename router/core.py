@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from pydantic import ValidationError
+
 from turnout.config.loading import load_settings, parse_settings
 from turnout.config.prices import PriceBook
 from turnout.config.settings import OnUnsupported, Settings

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import anyio
+
 from turnout.providers.chat import ChatChunk, ChatResponse
 from turnout.providers.errors import ProviderError
 

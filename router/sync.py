@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+
 from turnout.providers.chat import ChatChunk, ChatResponse, ModelList
 
 from .accounting import Ledger, Trace

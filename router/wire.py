@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple, TypeVar
 
 import anyio
+
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, ResponseMessage
 from turnout.providers.dialect import Adaptation, Decoder, Dialect, Target, WireRequest
 from turnout.providers.errors import (
@@ -33,6 +34,7 @@ from turnout.providers.errors import (
 from turnout.providers.folding import Fold, unfold
 from turnout.providers.transport import Transport, WireResponse
 
+from .accounting import Attempt
 from .clock import Clock
 from .pipeline import DEADLINE, SHARE, Call, End
 from .planning import PlannedTarget
@@ -168,6 +170,7 @@ class WireReply:
         self.first_token_at: float | None = None
         self.end: End | None = None
         self.error: ProviderError | None = None
+        self.attempt: Attempt | None = None
         self._call = call
         self._request = request
         self._body = response
@@ -258,7 +261,7 @@ class WireReply:
                 return chunk
             if self._body_ended:
                 return None
-            if getattr(decoder, "done", False):
+            if decoder.done:
                 await self._drain()
                 return None
             data = await self._read()

@@ -52,7 +52,9 @@ def in_words(annotation: Any) -> str:
         return " · ".join(f"`{word}`" for word in args)
     if origin in (Union, types.UnionType):
         shapes = dict.fromkeys(in_words(arg) for arg in args if arg is not type(None))
-        return " or ".join(shape for shape in shapes if shape.removeprefix("whole ") not in set(shapes) - {shape})
+        return " or ".join(
+            shape for shape in shapes if shape.removeprefix("whole ") not in set(shapes) - {shape}
+        )
     if origin is list:
         return f"list of {within(args[0])}"
     if origin is dict:
@@ -133,4 +135,6 @@ def test_every_name_a_field_refers_to_is_public() -> None:
 def test_the_json_schema_tells_the_same_names() -> None:
     # Gateways and editors read this schema; it must not hide or rename a field of the page.
     schema = ChatCompletion.model_json_schema(by_alias=True)
-    assert sorted(schema["properties"]) == sorted(field.alias or name for name, field in ChatCompletion.model_fields.items())
+    assert sorted(schema["properties"]) == sorted(
+        field.alias or name for name, field in ChatCompletion.model_fields.items()
+    )

@@ -20,16 +20,18 @@ class Draft:
     payload: Json
     """The request's fields by their names in the contract, until they are renamed at the end."""
     target: Target
-    intent: Intent = Intent()
+    intent: Intent = field(default_factory=Intent)
     """What the caller wants of thinking."""
     active: bool | None = None
     """Whether the model will think; None where nobody knows."""
+    words: dict[str, Any] = field(default_factory=dict)
+    """The wire's words for the intent, by dotted path."""
     stream: bool = False
     """Whether the answer is asked for as a stream."""
     adaptations: list[Adaptation] = field(default_factory=list)
     rules: tuple[ModelRule, ...] = ()
     """The row's field rules for this model."""
-    thinking: Thinking = Thinking()
+    thinking: Thinking = field(default_factory=Thinking)
     """The model's thinking control."""
     unsupported: frozenset[str] = frozenset()
     """Fields that this model's wire cannot say."""
@@ -74,7 +76,7 @@ class Draft:
         return roles[-1] if roles else self.preset.system_role
 
     def lacks(self, name: str) -> bool:
-        """Whether the wire cannot say a field of the contract, or a word of one such as `tool_choice.none`."""
+        """Whether the wire cannot say a field of the contract, or a word of it such as `tool_choice.none`."""
         if name in self.unsupported:
             return True
         return self.only is not None and "." not in name and self.rename.get(name, name) not in self.only

@@ -108,7 +108,7 @@ def stream_tool_arguments(draft: Draft) -> None:
 
 
 def one_reasoning_format(draft: Draft) -> None:
-    """Groq takes `reasoning_format` or `include_reasoning`, never both: the caller's word goes before ours."""
+    """Groq takes `reasoning_format` or `include_reasoning`, never both: the caller's goes before ours."""
     ours = draft.thinking.send.get("reasoning_format")
     if "include_reasoning" in draft.payload and draft.payload.get("reasoning_format") == ours:
         draft.payload.pop("reasoning_format", None)

@@ -100,6 +100,11 @@ class OpenAIDecoder:
         self._waiting: list[dict[str, Any]] = []  # chunks that came before the answer had an id
         self._readers: dict[int, ChoiceReader] = {}
 
+    @property
+    def done(self) -> bool:
+        """Whether the terminal event has come; what follows it says nothing."""
+        return self._done
+
     def feed(self, data: bytes) -> Iterator[ChatChunk]:
         """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
         if self._done:
@@ -225,8 +230,8 @@ class OpenAIDecoder:
                 self._created = created(payload)
             if not self._model:
                 self._model = text(payload, "model") or self._target.model
-            fold_usage(payload, self._target)
             own_fields(payload, self._target)
+            fold_usage(payload, self._target)
             payload.pop("obfuscation", None)
             payload["object"] = "chat.completion.chunk"
             payload["id"], payload["created"], payload["model"] = self._id, self._created, self._model
@@ -345,8 +350,8 @@ def _envelope(payload: dict[str, Any], target: Target) -> None:
     payload["id"] = identity(payload) or made_identity()
     payload["created"] = created(payload)
     payload["model"] = text(payload, "model") or target.model
-    fold_usage(payload, target)
     own_fields(payload, target)
+    fold_usage(payload, target)
 
 
 def _folded(body: bytes, request: ChatCompletion, target: Target) -> ChatResponse:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from ..auth import request_headers
 from ..chat import ChatCompletion
 from ..dialect import Target, WireRequest
+from ..errors import UnsupportedError
 from ..thinking import Intent, compile_thinking, thinking_intent
 from .draft import Draft, Json
 from .hooks import ENCODE_HOOKS
@@ -42,6 +43,7 @@ DEFAULTS: Mapping[str, Any] = {
 """Values that say no more than leaving the field out; they may always be dropped."""
 
 ROUTER_ONLY = ("cost", "trace", "tags")
+"""Words of the router that never go to a provider."""
 _WRITTEN_ELSEWHERE = frozenset(
     {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
 )
@@ -49,7 +51,9 @@ _WRITTEN_ELSEWHERE = frozenset(
 
 def encode(request: ChatCompletion, target: Target) -> WireRequest:
     """The HTTP request for a chat completion; UnsupportedError where the wire cannot say it."""
-    draft = Draft.for_target(_fields(request), target)
+    draft = Draft.for_target(_fields(request, target), target)
+    for name in ROUTER_ONLY:
+        draft.drop(name, "for the router, not for providers")
     _thinking(request, draft)
     write_messages(draft)
     _tools(draft)
@@ -58,8 +62,7 @@ def encode(request: ChatCompletion, target: Target) -> WireRequest:
     _unsupported(draft)
     _clamp(draft)
     _stream(draft)
-    for path, value in {**draft.preset.send, **draft.thinking.send}.items():
-        draft.put(path, value)
+    _thinking_words(draft)
     for name in draft.preset.encode_hooks:
         ENCODE_HOOKS[name](draft)
     _rename(draft)
@@ -79,8 +82,9 @@ def url_of(target: Target, path: str) -> str:
     return f"{target.base_url}{path}{query}"
 
 
-def _fields(request: ChatCompletion) -> Json:
-    return {name: value for name, value in request.wire().items() if value is not None}
+def _fields(request: ChatCompletion, target: Target) -> Json:
+    fields = {name: value for name, value in request.wire().items() if value is not None}
+    return {**fields, "model": target.model}
 
 
 def _json(payload: Json) -> bytes:
@@ -92,20 +96,12 @@ def _json(payload: Json) -> bytes:
         return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
 
 
-# --- thinking ------------------------------------------------------------------------------------------------
-
-
 def _thinking(request: ChatCompletion, draft: Draft) -> None:
-    """Settle whether the model thinks and whether it must stream, and put the wire's words for it in place."""
-    draft.intent = intent = thinking_intent(request)
+    """Settle whether the model thinks, and whether it must stream for that."""
+    draft.intent = thinking_intent(request)
     for name in ("enable_thinking", "reasoning_effort", "thinking_budget"):
         draft.payload.pop(name, None)
-    draft.payload["model"] = draft.target.model
-    for name in ROUTER_ONLY:
-        draft.drop(name, "for the router, not for providers")
-    for name in [name for name in draft.unsupported if "." not in name and name not in SHAPING]:
-        draft.drop(name, "not known to this host")
-    _compile(intent, draft)
+    _compile(draft.intent, draft)
     _tools_while_thinking(draft)
     draft.stream = bool(request.stream)
     if not draft.stream and draft.active and draft.thinking.stream_only:
@@ -117,21 +113,22 @@ def _thinking(request: ChatCompletion, draft: Draft) -> None:
 
 def _compile(intent: Intent, draft: Draft) -> None:
     refuse = draft.target.on_unsupported == "refuse"
-    compiled = compile_thinking(intent, draft.thinking, refuse=refuse, model=str(draft.target))
-    draft.active = compiled.active
+    try:
+        compiled = compile_thinking(intent, draft.thinking, refuse=refuse, model=str(draft.target))
+    except UnsupportedError as error:
+        error.provider, error.model = draft.target.provider, draft.target.model
+        raise
+    draft.active, draft.words = compiled.active, compiled.fields
     draft.adaptations.extend(compiled.adaptations)
-    for path, value in compiled.fields.items():
-        draft.put(path, value, source=intent.source)
 
 
 def _tools_while_thinking(draft: Draft) -> None:
-    """Models that take function tools only while they do not think: switch it off where nobody asked for it."""
+    """Some models take functions only while they do not think: off it goes where nobody asked for thinking."""
     functions = any(tool.get("type") == "function" for tool in draft.payload.get("tools") or ())
     if not functions or "tools" not in draft.thinking.excludes or draft.active is False:
         return
     reason = "the model takes function tools only while it does not think"
     if draft.thinking.off and (draft.intent.mode == "unset" or draft.target.on_unsupported != "refuse"):
-        draft.payload.pop(draft.thinking.effort_field, None)
         _compile(Intent("off"), draft)
         draft.report("reasoning_effort", "clamped", f"{reason}; thinking is switched off")
         return
@@ -139,7 +136,12 @@ def _tools_while_thinking(draft: Draft) -> None:
     _without_tools(draft)
 
 
-# --- tools and formats ---------------------------------------------------------------------------------------
+def _thinking_words(draft: Draft) -> None:
+    """The intent's words, and the fields that the row always sends, where the caller has not said otherwise."""
+    for path, value in draft.words.items():
+        draft.put(path, value, source=draft.intent.source)
+    for path, value in {**draft.preset.send, **draft.thinking.send}.items():
+        draft.put(path, value)
 
 
 def _without_tools(draft: Draft) -> None:
@@ -216,9 +218,6 @@ def _response_format(draft: Draft) -> None:
         draft.report("response_format", "clamped", "any JSON object is asked for, without the schema")
 
 
-# --- plain fields --------------------------------------------------------------------------------------------
-
-
 def _max_tokens(draft: Draft) -> None:
     """One limit under the host's name for it."""
     payload, name = draft.payload, draft.preset.max_tokens_field
@@ -235,8 +234,7 @@ def _max_tokens(draft: Draft) -> None:
 def _unsupported(draft: Draft) -> None:
     """Refuse what shapes the answer and drop what only hints, where the wire cannot say it."""
     thinking = frozenset(draft.thinking.excludes if draft.active else ())
-    own = {path.partition(".")[0] for path in _thinking_paths(draft)}
-    for name in [name for name in draft.payload if name not in _WRITTEN_ELSEWHERE | own]:
+    for name in [name for name in draft.payload if name not in _WRITTEN_ELSEWHERE]:
         lacking, excluded = draft.lacks(name), name in thinking and name != "tools"
         if not (lacking or excluded):
             continue
@@ -247,17 +245,6 @@ def _unsupported(draft: Draft) -> None:
             del draft.payload[name]
         else:
             draft.drop(name, reason)
-
-
-def _thinking_paths(draft: Draft) -> set[str]:
-    """Every field that the model's thinking control may have set."""
-    thinking = draft.thinking
-    fields = {thinking.effort_field, thinking.budget or thinking.effort_field}
-    switches = {
-        "enable_thinking": "enable_thinking", "template": "chat_template_kwargs",
-        "type": "thinking", "reasoning_object": "reasoning",
-    }  # fmt: skip
-    return fields | {switches.get(thinking.style, thinking.effort_field)}
 
 
 def _clamp(draft: Draft) -> None:

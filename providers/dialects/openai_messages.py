@@ -126,7 +126,7 @@ def _spoken(message: Json, path: str, draft: Draft) -> None:
 
 
 def _reasoning(message: Json, path: str, draft: Draft) -> None:
-    """Earlier reasoning under the host's own name, or left out: signed reasoning goes only where it came from."""
+    """Earlier reasoning under the host's name for it, or left out; signed parts go only where they came from."""
     text = _thought(message)
     details = _own_details(message, path, draft)
     if not _wanted(message, details, draft):
@@ -150,7 +150,7 @@ def _reasoning(message: Json, path: str, draft: Draft) -> None:
 
 
 def _thought(message: Json) -> str | None:
-    """The plain reasoning of a message; `reasoning_content` is read too, for histories kept by other clients."""
+    """The plain reasoning of a message; `reasoning_content` is read too, as other clients keep it."""
     texts = [message.pop(name, None) for name in ("reasoning", "reasoning_content")]
     return next((text for text in texts if isinstance(text, str) and text), None)
 

@@ -28,7 +28,9 @@ MARK = "# expect: "
 
 def expected(file: Path) -> list[str]:
     """What the file says about itself, each with the name of the file in front."""
-    lines = [line.removeprefix(MARK) for line in file.read_text("utf-8").splitlines() if line.startswith(MARK)]
+    lines = [
+        line.removeprefix(MARK) for line in file.read_text("utf-8").splitlines() if line.startswith(MARK)
+    ]
     return [f"{file.name}:{line}" if line[0].isdigit() else line for line in lines]
 
 
@@ -37,7 +39,9 @@ def test_the_gallery_is_large_enough_to_be_worth_visiting() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_file_is_told_everything_that_is_wrong_with_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_file_is_told_everything_that_is_wrong_with_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(GALLERY)
     with pytest.raises(ConfigError) as caught:
         load_settings(file.name, env=ENVIRONMENT, presets=PRESETS)

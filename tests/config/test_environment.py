@@ -54,7 +54,9 @@ def test_a_reference_after_a_nested_one_is_still_counted_right() -> None:
 
 
 @given(st.text(), st.dictionaries(st.from_regex(r"[A-Z_]{1,3}", fullmatch=True), st.text()))
-def test_text_without_a_reference_is_left_alone_and_nothing_ever_fails(text: str, env: dict[str, str]) -> None:
+def test_text_without_a_reference_is_left_alone_and_nothing_ever_fails(
+    text: str, env: dict[str, str]
+) -> None:
     filled, faults = substitute(text, env)
     if not has_reference(text):
         assert filled == text

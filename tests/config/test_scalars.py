@@ -54,6 +54,9 @@ def test_the_repr_of_filled_in_text_is_what_was_written() -> None:
 
 
 def test_filled_in_text_becomes_a_number_where_anything_may_stand() -> None:
-    given_value = {"temperature": Substituted("0.5", "${T}"), "stop": [Substituted("1", "${S}", literal=True), "x"]}
+    given_value = {
+        "temperature": Substituted("0.5", "${T}"),
+        "stop": [Substituted("1", "${S}", literal=True), "x"],
+    }
     assert resolved(given_value) == {"temperature": 0.5, "stop": ["1", "x"]}
     assert resolved(7) == 7

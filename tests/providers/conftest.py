@@ -5,13 +5,22 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
-from turnout.providers.chat import ChatCompletion, ChatResponse, Message, Record, ToolCall
+from turnout.providers.chat import (
+    ChatCompletion,
+    ChatResponse,
+    Message,
+    NamedToolChoice,
+    Record,
+    ResponseFormat,
+    Tool,
+    ToolCall,
+)
 
 R = TypeVar("R", bound=Record)
 Records = Callable[[type[Record]], st.SearchStrategy[Any]]
@@ -25,37 +34,52 @@ JSON = st.recursive(
 UNKNOWN_FIELDS = st.just({}) | st.dictionaries(st.sampled_from(["x_one", "x_two"]), JSON, max_size=2)
 SPELLED = {
     ("FunctionDefinition", "name"): st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True),
-    ("ImageURL", "url"): st.sampled_from(["https://x.example/a.png", "HTTP://x.example", "data:image/png;base64,AA=="]),
+    ("ImageURL", "url"): st.sampled_from(
+        ["https://x.example/a.png", "HTTP://x.example", "data:image/png;base64,AA=="]
+    ),
     ("UnknownPart", "type"): st.sampled_from(["video_url", "x", ""]),
 }
 """Fields whose text follows a pattern or a rule."""
+ASSISTANT_ONLY = (
+    "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "reasoning", "reasoning_details",
+)  # fmt: skip
 
 
 def records(model: type[R]) -> st.SearchStrategy[R]:
     """Any valid record of the model: every field present or not, unknown fields too."""
-    if issubclass(model, ChatCompletion):
-        return requests()  # type: ignore[return-value]
-    if issubclass(model, ChatResponse):
-        return responses()  # type: ignore[return-value]
-    return plain(model)
-
-
-def plain(model: type[R]) -> st.SearchStrategy[R]:
-    """Any record of a model whose fields do not depend on each other."""
-    return fields(model).map(model.model_validate)
+    special = {
+        ChatCompletion: requests,
+        ChatResponse: responses,
+        Tool: lambda: typed(Tool, "type", "custom", needs="function", word="function"),
+        NamedToolChoice: lambda: typed(NamedToolChoice, "type", "custom", needs="function", word="function"),
+        ResponseFormat: lambda: typed(
+            ResponseFormat, "type", "text", needs="json_schema", word="json_schema"
+        ),
+    }
+    build = special.get(model, lambda: fields(model).map(model.model_validate))
+    return cast("st.SearchStrategy[R]", build())
 
 
 def fields(model: type[Record], *without: str) -> st.SearchStrategy[dict[str, Any]]:
     """Fields of a model by their names on the wire."""
-    drawn = {
-        field.alias or name: SPELLED.get((model.__name__, name), values(field.annotation, *field.metadata))
-        for name, field in model.model_fields.items()
-        if name not in without
-    }
-    required = {k: v for k, v in drawn.items() if any(f.is_required() for n, f in model.model_fields.items() if (f.alias or n) == k)}
-    optional = {k: v for k, v in drawn.items() if k not in required}
+    required: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
+    for name, field in model.model_fields.items():
+        if name not in without:
+            drawn = SPELLED.get((model.__name__, name)) or values(field.annotation, *field.metadata)
+            (required if field.is_required() else optional)[field.alias or name] = drawn
     known = st.fixed_dictionaries(required, optional=optional)
-    return st.builds(lambda extra, given: {**extra, **given}, UNKNOWN_FIELDS, known)
+    return st.builds(lambda unknown, given: {**unknown, **given}, UNKNOWN_FIELDS, known)
+
+
+def typed(model: type[R], field: str, otherwise: str, *, needs: str, word: str) -> st.SearchStrategy[R]:
+    """A record whose `field` says `word` only where the field that this needs is there."""
+
+    def repaired(given: dict[str, Any]) -> R:
+        lacks = given.get(needs) is None and given.get(field, word) == word
+        return model.model_validate({**given, field: otherwise} if lacks else given)
+
+    return fields(model).map(repaired)
 
 
 def values(annotation: Any, *bounds: Any) -> st.SearchStrategy[Any]:
@@ -98,24 +122,17 @@ def flatten(bounds: tuple[Any, ...]) -> list[Any]:
 
 @st.composite
 def requests(draw: st.DrawFn) -> ChatCompletion:
-    """Any valid request: fields from the model, and the rules between them kept."""
+    """Any valid request: fields from the model, with the rules between them kept."""
     given = draw(fields(ChatCompletion, "messages", "functions", "function_call"))
-    given["messages"] = draw(conversations())
     if given.get("top_logprobs") is not None:
         given["logprobs"] = True
     if given.get("stream_options") is not None:
         given["stream"] = True
-    if "audio" in (given.get("modalities") or ()) and given.get("audio") is None:
+    if "audio" in (given.get("modalities") or ()):
         given["audio"] = {"format": "wav", "voice": "alloy"}
-    if given.get("max_completion_tokens") is not None and given.get("max_tokens") is not None:
-        given["max_tokens"] = given["max_completion_tokens"]
-    for tool in given.get("tools") or ():
-        assume_typed(tool)
-    return ChatCompletion.parse({**given, **repaired(given)})
-
-
-def assume_typed(tool: Any) -> None:
-    """Leave tools as they were drawn; `repaired` replaces those that lack what their type needs."""
+    if given.get("max_completion_tokens") is not None:
+        given.pop("max_tokens", None)
+    return ChatCompletion.parse({**given, "messages": draw(conversations())})
 
 
 @st.composite
@@ -123,23 +140,27 @@ def conversations(draw: st.DrawFn) -> list[Message]:
     """Messages where each tool message answers an earlier call."""
     messages = [Message.user(draw(WORDS))]
     for place in range(draw(st.integers(0, 2))):
-        messages.extend(draw(turns(f"call-{place}")))
+        messages.extend(draw(said() if draw(st.booleans()) else called(f"call-{place}")))
     return messages
 
 
 @st.composite
-def turns(draw: st.DrawFn, call_id: str) -> list[Message]:
-    """A message of a person, or an assistant's with the answer to what it calls."""
-    given = draw(fields(Message, "role", "tool_calls", "tool_call_id", "function_call", "content"))
-    if draw(st.booleans()):
-        assistant_only = ("refusal", "audio", "reasoning", "reasoning_details")
-        said = draw(values(Message.model_fields["content"].annotation).filter(lambda content: content is not None))
-        kept = {name: value for name, value in given.items() if name not in assistant_only}
-        return [Message.model_validate({**kept, "role": draw(st.sampled_from(["user", "system", "developer"])), "content": said})]
+def said(draw: st.DrawFn) -> list[Message]:
+    """A message of anyone who is neither an assistant nor a tool."""
+    given = draw(fields(Message, "role", "content", *ASSISTANT_ONLY))
+    content = draw(values(Message.model_fields["content"].annotation).filter(lambda found: found is not None))
+    role = draw(st.sampled_from(["user", "system", "developer"]))
+    return [Message.model_validate({**given, "role": role, "content": content})]
+
+
+@st.composite
+def called(draw: st.DrawFn, call_id: str) -> list[Message]:
+    """An assistant's message with a call, and the answer to it."""
+    given = draw(fields(Message, "role", "tool_calls", "tool_call_id", "function_call"))
     call = draw(fields(ToolCall, "id", "type", "function"))
     call |= {"id": call_id, "function": {"name": "look", "arguments": draw(WORDS)}}
     return [
-        Message.model_validate({**given, "role": "assistant", "content": draw(st.none() | WORDS), "tool_calls": [call]}),
+        Message.model_validate({**given, "role": "assistant", "tool_calls": [call]}),
         Message.tool(call_id, draw(WORDS)),
     ]
 
@@ -147,7 +168,13 @@ def turns(draw: st.DrawFn, call_id: str) -> list[Message]:
 @st.composite
 def responses(draw: st.DrawFn) -> ChatResponse:
     """Any answer whose choices have indexes of their own, in order."""
-    response = draw(plain_response())
+    response = ChatResponse.model_validate(draw(fields(ChatResponse)))
     for index, choice in enumerate(response.choices):
         choice.index = index
     return response
+
+
+@pytest.fixture(scope="session", name="records")
+def records_of_a_model() -> Records:
+    """Gives the strategy for a model: `data.draw(records(ChatResponse))`."""
+    return records

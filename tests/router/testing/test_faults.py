@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from turnout.testing import Reply, Simulator
 from turnout.testing.answers import Answer
 from turnout.testing.http import delivery

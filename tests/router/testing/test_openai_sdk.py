@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageFunctionToolCall, ChatCompletionMessageParam
+
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import turnout.testing
 from pydantic import ValidationError
+
+import turnout.testing
 from turnout.config.errors import ConfigError
 from turnout.testing import Reply, Script, ScriptedCall, load_script
 

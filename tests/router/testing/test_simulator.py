@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+
 from turnout.config.errors import ConfigError
 from turnout.testing import Reply, Script, Simulator, demo_scripts, serve
 

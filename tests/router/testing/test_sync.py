@@ -6,6 +6,7 @@ import threading
 
 import httpx
 import pytest
+
 from turnout.testing import Reply, Simulator
 
 
