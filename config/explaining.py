@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from .findings import Finding, Path, spell, value_at, written_path
 from .settings import (
+    NODE_KEYS,
     ChainNode,
     Defaults,
     Kind,
@@ -33,6 +34,8 @@ _NAMED: dict[str, tuple[str, type[BaseModel]]] = {
 }
 _NESTED: dict[str, type[BaseModel]] = {"retry": Retry, "timeouts": Timeouts}
 _NODES: dict[str, type[BaseModel]] = {"target": TargetNode, "route": RouteNode, "chain": ChainNode}
+_MARKS = ("[key]", *(f"<{key}>" for key in NODE_KEYS))
+"""Steps of pydantic's locations that no user wrote."""
 _LATER = ("breaker", "limits", "budget", "hedge", "strategy", "weight")
 """Words of larger routers that this version has no meaning for; a plain 'unknown key' would puzzle."""
 
@@ -60,9 +63,7 @@ def _intended(details: ErrorDetails, value: object) -> tuple[int | str, ...]:
 
 def _steps(details: ErrorDetails) -> Path:
     """An error's location without what is no key or index: the tags of unions and the mark of keys."""
-    return tuple(
-        step for step in details["loc"] if not (isinstance(step, str) and step.startswith(("<", "[key]")))
-    )
+    return tuple(step for step in details["loc"] if step not in _MARKS)
 
 
 def _finding(details: ErrorDetails, value: object) -> Finding | None:

@@ -196,7 +196,7 @@ def catalogue() -> Mapping[str, Preset]:
 
 
 def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:
-    """Presets by name; `alias` and `extends` name an earlier row, keys that begin with a dot are shared parts."""
+    """Presets by name; `alias` and `extends` name an earlier row, keys with a leading dot are shared."""
     plain: dict[str, dict[str, Any]] = {}
     for name, row in document.items():
         if not name.startswith("."):

@@ -1,8 +1,8 @@
 """Parts a leading `<think>…</think>` from the text behind it, however the text is cut.
 
-Some models write what they think into their answer. Only a block at the very start counts (white space
-may come before it): the same tag further on is part of the answer, which may well be about tags. White space next
-to the tags belongs to neither part. A block that is never closed is thinking to its end.
+Some models write what they think into their answer. Only a block at the very start counts (white space may
+come before it): the same tag further on is part of the answer, which may well be about tags. White space
+next to the tags belongs to neither part. A block that is never closed is thinking to its end.
 """
 
 from __future__ import annotations

@@ -70,6 +70,10 @@ class Transport(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Do now what would otherwise cost the first request time; opens no connection."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of all connections."""
         ...
@@ -98,6 +102,11 @@ class HttpxTransport:
             response.check_announced_size()
             yield response
 
+    def prepare(self) -> None:
+        """Make the client: importing httpx and reading the certificates takes a tenth of a second."""
+        if self._client is None:
+            self._client = _make_client()
+
     async def aclose(self) -> None:
         """Close the client, if it was made here; sending again makes a new one."""
         if self._owned and self._client is not None:
@@ -105,8 +114,7 @@ class HttpxTransport:
             await client.aclose()
 
     async def _open(self, request: WireRequest, connect_timeout: float | None) -> Any:
-        if self._client is None:
-            self._client = _make_client()
+        self.prepare()
         trouble: TurnoutError
         try:
             # a plain tuple (connect, read, write, pool) is understood by every client of this interface

@@ -12,9 +12,10 @@ def main() -> None:
     try:
         from .cli.app import cli
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
+        library = (error.name or "").partition(".")[0]
+        if library not in _NEEDED:
             raise
-        sys.stderr.write(f"turnout: the command line needs {error.name}; run: pip install 'turnout[cli]'\n")
+        sys.stderr.write(f"turnout: the command line needs {library}; run: pip install 'turnout[cli]'\n")
         sys.exit(2)
     cli.main(prog_name="turnout")
 

@@ -91,6 +91,7 @@ class Router:
         return cls(load_settings(path, env=env, presets=catalogue().keys()), env=env, **options)
 
     async def __aenter__(self) -> Self:
+        self._transport.prepare()
         return self
 
     async def __aexit__(

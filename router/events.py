@@ -8,11 +8,10 @@ where `logging.getLogger("turnout").setLevel(...)` lets them through.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,9 @@ FIELDS: dict[str, str] = {
     "cost": "US dollars of all attempts together, where known",
 }
 """Every field that an event may carry, and what it means."""
+
+LOGGER = "turnout"
+"""The logger's name."""
 
 _TABLE = (
     Event("call.started", logging.DEBUG, ("call_id", "route"), "A call was planned and begins."),
@@ -99,32 +101,44 @@ Facts = Callable[[], dict[str, Any]]
 
 
 class Events:
-    """Emits the table's events; `logger` is any structlog logger, made when first needed if None."""
+    """Emits the table's events; `logger` is any structlog logger, found when first needed if None."""
 
     def __init__(self, logger: Any = None) -> None:
         self._logger = logger
+        self._standard = logging.getLogger(LOGGER)
 
     def emit(self, name: str, facts: Facts) -> None:
         """Tell one event; `facts` is not even called where the level is filtered out."""
         event = EVENTS[name]
-        if self._logger is None:
-            self._logger = _make_logger()
-        enabled = getattr(self._logger, "is_enabled_for", None)  # structlog 25.1 and later
+        logger = self._logger or self._found(event.level)
+        if logger is None:
+            return
+        enabled = getattr(logger, "is_enabled_for", None)  # structlog 25.1 and later
         if enabled is not None and not enabled(event.level):
             return
         given = facts()
         fields = {field: given[field] for field in event.fields if given.get(field) is not None}
-        self._logger.log(event.level, name, **fields)
+        logger.log(event.level, name, **fields)
+
+    def _found(self, level: int) -> Any:
+        """The application's structlog, or one that ends in the standard library; None if nobody listens."""
+        structlog = sys.modules.get("structlog")
+        if structlog is not None and structlog.is_configured():
+            self._logger = structlog.get_logger(LOGGER).bind()
+        elif self._standard.isEnabledFor(level):
+            # imported only now: structlog looks for rich, which takes longer than turnout itself
+            self._logger = _standard_logger(self._standard)
+        return self._logger
 
 
-def _make_logger() -> Any:
-    if structlog.is_configured():
-        return structlog.get_logger("turnout").bind()
+def _standard_logger(logger: logging.Logger) -> Any:
     # structlog's own default prints everything to stdout, which no library should do to its user
-    return structlog.wrap_logger(
-        logging.getLogger("turnout"),
-        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs, _readable],
-        wrapper_class=structlog.stdlib.BoundLogger,
+    from structlog import stdlib, wrap_logger
+
+    return wrap_logger(
+        logger,
+        processors=[stdlib.filter_by_level, stdlib.render_to_log_kwargs, _readable],
+        wrapper_class=stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     ).bind()
 
@@ -133,4 +147,4 @@ def _readable(_logger: Any, _method: str, event: Any) -> Any:
     """Put the fields into the message too, for handlers that print nothing else."""
     fields = event.get("extra", {})
     words = " ".join(f"{key}={value}" for key, value in fields.items())
-    return {"msg": "%s %s", "args": (event["msg"], words), "extra": {"turnout": fields}}
+    return {"msg": "%s %s", "args": (event["msg"], words), "extra": {LOGGER: fields}}

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pytest
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
+
 from turnout.providers import chat
 from turnout.providers.chat import ChatCompletion, ContentPart, Record
 

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import RequestError
-from .record import Record
 
 _LONGEST_NAME = 64
 """Characters of a name from the request that a path shows, so that no error grows with its input."""
@@ -104,8 +103,6 @@ def _enter(here: object, step: str | int) -> tuple[bool, object]:
         return inside, here[step] if inside else None  # type: ignore[index]
     if isinstance(here, Mapping):
         return step in here, here.get(step)
-    if isinstance(here, Record):
-        return hasattr(here, step), getattr(here, step, None)
     return False, None
 
 

@@ -86,7 +86,7 @@ class ChoiceReader:
         return bool(reasoning or content)
 
     def infer_finish(self, choice: dict[str, Any]) -> None:
-        """Finish a choice whose host ended the answer properly but gave no reason; the extra field says so."""
+        """Finish a choice whose host ended the answer but gave no reason; an extra field says so."""
         self.finished = True
         choice["finish_reason"] = "tool_calls" if self._calls.seen else "stop"
         choice["finish_reason_inferred"] = True

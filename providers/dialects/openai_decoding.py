@@ -68,6 +68,9 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
         _envelope(payload, target)
         for place, choice in enumerate(choices):
             _whole_choice(choice, place, payload["id"], target)
+        if len({choice["index"] for choice in choices}) < len(choices):  # some hosts number them all 0
+            for place, choice in enumerate(choices):
+                choice["index"] = place
         payload["object"] = "chat.completion"
         if request.metadata and not payload.get("metadata"):
             payload["metadata"] = dict(request.metadata)
@@ -128,7 +131,7 @@ class OpenAIDecoder:
             raise malformed(self._target, str(error)) from None
 
     def close(self) -> Iterator[ChatChunk]:
-        """Yield what is left at the end of the bytes; raise StreamInterruptedError if no terminal event came."""
+        """Yield what is left; raise StreamInterruptedError if no terminal event came."""
         if self._done:
             return
         if self._body is not None:
@@ -245,11 +248,7 @@ class OpenAIDecoder:
     def _choice(self, choice: Any, place: int) -> None:
         if not isinstance(choice, dict):
             raise ShapeError(f"choices[{place}] is {kind(choice)}, not an object")
-        index = choice.get("index")
-        if index is None:
-            index = choice["index"] = place
-        elif type(index) is not int or index < 0:
-            raise ShapeError(f"choices[{place}].index is no place in a list")
+        index = _index(choice, place)
         reader = self._readers.get(index)
         fresh = reader is None
         if reader is None:
@@ -331,14 +330,23 @@ def _choices(payload: dict[str, Any], target: Target) -> list[Any]:
     return choices
 
 
+def _index(choice: dict[str, Any], place: int) -> int:
+    """The choice's index, which is its place in the list where it has none of its own."""
+    index = choice.get("index")
+    if index is None:
+        index = choice["index"] = place
+    if type(index) is not int or index < 0:
+        raise ShapeError(f"choices[{place}].index is no place in a list")
+    return index
+
+
 def _whole_choice(choice: Any, place: int, seed: str, target: Target) -> None:
     if not isinstance(choice, dict):
         raise ShapeError(f"choices[{place}] is {kind(choice)}, not an object")
     message = choice.get("message")
     if not isinstance(message, dict):
         raise ShapeError(f"choices[{place}].message is {kind(message)}, not an object")
-    if choice.get("index") is None:
-        choice["index"] = place
+    _index(choice, place)
     reader = ChoiceReader(target, place, seed)
     reader.message(choice, message)
     if reader.failure is not None:

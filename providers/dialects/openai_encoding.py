@@ -83,8 +83,8 @@ def url_of(target: Target, path: str) -> str:
 
 
 def _fields(request: ChatCompletion, target: Target) -> Json:
-    fields = {name: value for name, value in request.wire().items() if value is not None}
-    return {**fields, "model": target.model}
+    fields = {name: value for name, value in request.wire().items() if value is not None and name != "model"}
+    return {"model": target.model, **fields}
 
 
 def _json(payload: Json) -> bytes:
@@ -123,7 +123,7 @@ def _compile(intent: Intent, draft: Draft) -> None:
 
 
 def _tools_while_thinking(draft: Draft) -> None:
-    """Some models take functions only while they do not think: off it goes where nobody asked for thinking."""
+    """Some models take functions only while they do not think: off it goes where nobody asked for it."""
     functions = any(tool.get("type") == "function" for tool in draft.payload.get("tools") or ())
     if not functions or "tools" not in draft.thinking.excludes or draft.active is False:
         return
@@ -137,7 +137,7 @@ def _tools_while_thinking(draft: Draft) -> None:
 
 
 def _thinking_words(draft: Draft) -> None:
-    """The intent's words, and the fields that the row always sends, where the caller has not said otherwise."""
+    """The intent's words and the fields that the row always sends; the caller's own stay as they are."""
     for path, value in draft.words.items():
         draft.put(path, value, source=draft.intent.source)
     for path, value in {**draft.preset.send, **draft.thinking.send}.items():

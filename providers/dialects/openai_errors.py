@@ -73,9 +73,11 @@ def _rule(kind: str, words: str = "", *texts: str, statuses: tuple[int, ...] = (
 RULES: tuple[Rule, ...] = (
     _rule(
         "context_window",
-        "context_length_exceeded exceed_context_size_error token_limit_exceeded model_context_window_exceeded",
-        r"maximum context length", r"model's maximum context limit", r"longer than the model's context length",
-        r"exceeds? the available context size", r"context size has been exceeded", r"exceed context limit",
+        "context_length_exceeded exceed_context_size_error token_limit_exceeded "
+        "model_context_window_exceeded",
+        r"maximum context length", r"model's maximum context limit",
+        r"longer than the model's context length", r"exceeds? the available context size",
+        r"context size has been exceeded", r"exceed context limit",
         r"input tokens exceed the configured limit", r"maximum input length is", r"\binput (?:is )?too long",
         r"range of input length should be", r"input token length too long", r"exceeded model token limit",
         r"max_new_tokens.*must be <=", r"current length is .* while limit is",
@@ -104,13 +106,14 @@ RULES: tuple[Rule, ...] = (
         "overloaded",
         "engine_overloaded_error overloaded overloaded_error server_is_overloaded service_unavailable_error "
         "serviceunavailableerror unavailable_error provider_overloaded capacity_exceeded unhealthy",
-        r"service tier capacity exceeded", r"server busy, please try again", r"maximum pending requests exceeded",
+        r"service tier capacity exceeded", r"server busy, please try again",
+        r"maximum pending requests exceeded",
         statuses=(429, 498, 500, 503, 529),
     ),
     _rule(
         "rate_limit",
-        "rate_limit_exceeded slow_down rate_limit_error rate_limit_reached_error ratelimitreached limit_requests "
-        "throttling throttling.ratequota throttling.allocationquota token_quota_exceeded",
+        "rate_limit_exceeded slow_down rate_limit_error rate_limit_reached_error ratelimitreached "
+        "limit_requests throttling throttling.ratequota throttling.allocationquota token_quota_exceeded",
         statuses=(400, 403, 429, 503),
     ),
     _rule(
@@ -122,7 +125,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "not_found",
-        "model_not_found modelnotfound deploymentnotfound not_found_error resource_not_found_error notfounderror",
+        "model_not_found modelnotfound deploymentnotfound not_found_error resource_not_found_error "
+        "notfounderror",
         r"\bmodel\b.{0,120}\b(?:not found|does not exist)",
         statuses=(400, 403, 404, 410),
     ),
@@ -141,7 +145,7 @@ STATUSES: Mapping[int, str] = {
     435: "server", 451: "content_policy", 498: "overloaded", 499: "connection", 501: "invalid_request",
     503: "overloaded", 504: "timeout", 524: "timeout", 529: "overloaded",
 }  # fmt: skip
-"""What a status means where nothing more is said; other 4xx are refusals of the request, other 5xx failures."""
+"""What a status means where nothing more is said; other 4xx refuse the request, other 5xx are failures."""
 
 STATUSLESS = frozenset(
     [
@@ -333,7 +337,7 @@ def _kinds(status: int | None, report: Report, target: Target) -> Iterator[str]:
 
 
 def quote(text: str, target: Target) -> str:
-    """The beginning of an unreadable answer, for the end of a message; nothing of what may be the model's words."""
+    """The beginning of an unreadable answer, for the end of a message; never the model's words."""
     return "" if text.lstrip().startswith(("{", "[")) else f": {clean(text, target, limit=160)}"
 
 

@@ -126,7 +126,7 @@ def _spoken(message: Json, path: str, draft: Draft) -> None:
 
 
 def _reasoning(message: Json, path: str, draft: Draft) -> None:
-    """Earlier reasoning under the host's name for it, or left out; signed parts go only where they came from."""
+    """Earlier reasoning under the host's name for it, or left out; signed parts only go home."""
     text = _thought(message)
     details = _own_details(message, path, draft)
     if not _wanted(message, details, draft):

@@ -62,7 +62,7 @@ def usage_fields(payload: Mapping[str, Any], target: Target) -> dict[str, Any] |
 
 
 def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:
-    """What the host says the answer cost, in US dollars: `cost`, or its `total_cost` where it is an object."""
+    """What the host says the answer cost, in US dollars: `cost`, or the `total_cost` in it."""
     cost = usage.get("cost")
     if isinstance(cost, dict):
         cost = cost.get("total_cost")
@@ -72,7 +72,7 @@ def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:
 
 
 def _excluded(prompt: int, completion: int, reasoning: int, total: int | None, target: Target) -> bool:
-    """Whether `completion` leaves the reasoning out: the total tells, and where there is none the host's row."""
+    """Whether `completion` leaves the reasoning out: the total tells, else the host's row."""
     if total is None:
         return target.preset.completion_excludes_reasoning
     if total == prompt + completion:
@@ -116,7 +116,7 @@ def _details(usage: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _count(source: Mapping[str, Any], *names: str) -> int | None:
-    """The first of `names` that holds a count; a negative one, which some servers send for unknown, is none."""
+    """The first of `names` that holds a count; a negative one, sent for unknown by some, is none."""
     for name in names:
         value = source.get(name)
         if value is None:

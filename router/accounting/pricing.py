@@ -45,15 +45,18 @@ def cost_of(
 def amount_of(buckets: Buckets, row: PriceRow) -> Decimal:
     """US dollars for these tokens at this row: the exact sum of tokens times price per million."""
     tier = _tier(row, buckets.prompt)
+    output, reasoning = tier.output, _either(tier.reasoning, tier.output)
+    if buckets.reasoning and tier.thinking_output is not None:
+        output = reasoning = tier.thinking_output
     dollars = (
         (buckets.input, tier.input),
         (buckets.cached, _either(tier.cached, tier.input)),
         (buckets.cache_write, _either(tier.cache_write, tier.input)),
         # tiers state no prices of sound: the row's own hold at every length
         (buckets.audio_input, _either(row.audio_input, tier.input)),
-        (buckets.output, tier.output),
-        (buckets.reasoning, _either(tier.reasoning, tier.output)),
-        (buckets.audio_output, _either(row.audio_output, tier.output)),
+        (buckets.output, output),
+        (buckets.reasoning, reasoning),
+        (buckets.audio_output, _either(row.audio_output, output)),
     )
     exact = Context(prec=_DIGITS)
     millions = Decimal(0)

@@ -151,7 +151,7 @@ def _next_line() -> str | None:
 
 def _piped() -> str:
     try:
-        text = click.get_binary_stream("stdin").read().decode()
+        text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise click.UsageError(f"stdin is not UTF-8: {error}") from error
     if not text.strip():

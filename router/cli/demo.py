@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
 from turnout.config.examples import example_path
 
 from ..core import Router
+from ..stream import ChatStream
 from ..testing import Simulator, demo_scripts
 from .options import backend_option, plain_option, run
 from .report import attempts_table, totals, why
@@ -45,7 +45,8 @@ async def _demo(screen: Screen) -> None:
             attempts_table(screen, trace.attempts)
             screen.line(f"In all: {totals(trace)}", "bold")
             screen.line()
-            screen.line(f"Next: copy {example} to turnout.yaml, name your own providers, and try")
+            hosted = example_path("hosted.yaml")
+            screen.line(f"Next: copy {hosted} to turnout.yaml, put your own providers into it, and try")
             screen.line(f'  turnout check   and   turnout chat {ROUTE} "Hello"')
 
 
@@ -55,11 +56,10 @@ def _failures(screen: Screen, router: Router) -> None:
         screen.line(f"{attempt.target}: {why(attempt)}.{about}", "yellow")
 
 
-async def _show(screen: Screen, stream: Any) -> None:
+async def _show(screen: Screen, stream: ChatStream) -> None:
+    screen.line(f"{stream.provider}/{stream.model} answers:", "green")
     answering = thinking = False
     async for chunk in stream:
-        if not answering and not thinking:
-            screen.line(f"{chunk.provider}/{chunk.model} answers:", "green")
         if chunk.reasoning:
             thinking = True
             screen.piece(chunk.reasoning, "dim italic")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -39,7 +40,7 @@ def explain(
     Nothing is sent. --json shows the payload for each target too.
     """
     wanted = {"enable_thinking": think, "max_completion_tokens": max_tokens}
-    fields = {name: value for name, value in wanted.items() if value is not None}
+    fields: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     explanation = Router.from_yaml(config).explain(
         model=model, messages=[{"role": "user", "content": prompt}], **fields
     )

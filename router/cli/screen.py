@@ -33,7 +33,11 @@ class Screen:
 
     def piece(self, text: str, style: str = "") -> None:
         """A piece of an answer, as it comes."""
-        self._console.print(Text(harmless(text), style), end="", soft_wrap=True)
+        text = harmless(text)
+        if style and self._console.is_terminal:
+            self._console.print(Text(text, style), end="", soft_wrap=True)
+        else:  # rich would turn tabs into blanks
+            self._console.file.write(text)
         self._console.file.flush()
 
     def table(

@@ -16,10 +16,7 @@ def words(text: str | None) -> int:
 
 def prompt_tokens(request: Mapping[str, Any]) -> int:
     """The words of all messages' texts, and one more for each message."""
-    messages = request.get("messages")
-    if not isinstance(messages, list):
-        return 0
-    return sum(1 + words(text_of(message)) for message in messages if isinstance(message, Mapping))
+    return sum(1 + words(text_of(message)) for message in request["messages"])
 
 
 def text_of(message: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
 from turnout.config.durations import parse_duration
 from turnout.config.errors import ConfigError, Problem
 

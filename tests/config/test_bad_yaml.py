@@ -1,7 +1,7 @@
 """A gallery of files that cannot be used: every problem at its exact line and column, in words that help.
 
-Each file begins with what it must be told: `# expect: line:column: message`, or `# expect: file:line:column: …`
-where an included file is at fault.
+Each file begins with what it must be told: `# expect: line:column: message`, with the file in front where an
+included one is at fault.
 """
 
 from __future__ import annotations

@@ -75,5 +75,6 @@ def test_no_message_holds_what_a_variable_contains(secret: str) -> None:
     assert len(faults) == 1
     assert repr(text) == "'${KEY} ${KEI}'"
     assert faults[0].message == (
-        "the environment variable KEI is not set: set it, or give a default as in ${KEI:-default}; did you mean 'KEY'?"
+        "the environment variable KEI is not set: "
+        "set it, or give a default as in ${KEI:-default}; did you mean 'KEY'?"
     )

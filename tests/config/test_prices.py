@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.config.prices import PriceBook
-from turnout.config.settings import PriceRow
+from turnout.config.settings import PriceRow, PriceTier
 
 SEED = PriceBook.seed()
 ROWS = sorted(SEED.rows.items())
@@ -23,12 +23,12 @@ def row(amount: float) -> PriceRow:
     return PriceRow.model_validate(amount)
 
 
-def found(prices: Mapping[str, float], target: str, preset: str | None = None) -> tuple[str, Decimal] | None:
+def found(prices: Mapping[str, float], target: str, preset: str | None = None) -> tuple[str, float] | None:
     """The name and the input price that a target of these prices has."""
     book = SEED.with_overrides({name: row(amount) for name, amount in prices.items()})
     provider, _, model = target.partition("/")
     price = book.find(provider, model, preset)
-    return None if price is None else (price.name, price.row.input)
+    return None if price is None else (price.name, float(price.row.input))
 
 
 @pytest.mark.parametrize(("name", "price"), ROWS, ids=[name for name, _ in ROWS])
@@ -40,16 +40,17 @@ def test_every_row_says_where_it_is_from_and_is_plausible(name: str, price: obje
     assert entry.as_of is not None
     assert date(2026, 1, 1) <= entry.as_of <= date(2026, 11, 21)
     assert 0 < entry.row.input <= entry.row.output < 1000
-    for tier in (entry.row, *entry.row.above):
+    tiers: list[PriceRow | PriceTier] = [entry.row, *entry.row.above]
+    for tier in tiers:
         assert tier.cached is None or tier.cached < tier.input
         assert tier.cache_write is None or tier.cache_write > tier.input
-    amounts = [entry.row.input, *(tier.input for tier in entry.row.above)]
+    amounts = [tier.input for tier in tiers]
     assert amounts == sorted(amounts)
 
 
 def test_the_seed_knows_the_models_people_use() -> None:
     for preset, models in {
-        "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.1 gpt-4.1 gpt-4.1-mini gpt-4.1-nano gpt-4o gpt-4o-mini o3 o4-mini",
+        "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.1 gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini o3 o4-mini",
         "anthropic": "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5",
         "gemini": "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite",
         "dashscope": "qwen-plus qwen3-max qwen-flash qwen-turbo",
@@ -66,12 +67,12 @@ def test_prices_that_depend_on_the_prompt_and_on_thinking() -> None:
     assert [tier.prompt_tokens for tier in gemini.row.above] == [200_000]
     qwen = SEED.find("q", "qwen-plus", "dashscope")
     assert qwen is not None
-    assert (qwen.row.output, qwen.row.thinking_output, qwen.row.reasoning) == (Decimal("1.2"), 4, 4)
+    assert [qwen.row.output, qwen.row.thinking_output, qwen.row.reasoning] == [Decimal("1.2"), 4, 4]
     assert SEED.find("q", "qwen-plus", "qwen") is not None
 
 
 def test_a_dated_name_takes_the_row_of_its_undated_name() -> None:
-    assert found({}, "x/gpt-5-mini-2025-08-07", "openai") == ("openai/gpt-5-mini", Decimal("0.25"))
+    assert found({}, "x/gpt-5-mini-2025-08-07", "openai") == ("openai/gpt-5-mini", 0.25)
     assert found({}, "x/claude-opus-4-1-20250805", "anthropic") == ("anthropic/claude-opus-4-1", 15)
     assert found({}, "x/gpt-4o-2024-05-13", "openai") == (
         "openai/gpt-4o-2024-05-13",
@@ -89,7 +90,7 @@ def test_nobody_knows_is_not_free() -> None:
 
 def test_the_users_prices_win_over_the_seed_by_the_configured_name() -> None:
     assert found({"mine/gpt-5": 7}, "mine/gpt-5", "openai") == ("mine/gpt-5", 7)
-    assert found({"mine/gpt-5": 7}, "other/gpt-5", "openai") == ("openai/gpt-5", Decimal("1.25"))
+    assert found({"mine/gpt-5": 7}, "other/gpt-5", "openai") == ("openai/gpt-5", 1.25)
     assert found({"mine/gpt-5": 7}, "mine/gpt-5-2025-08-07", "openai") == ("mine/gpt-5", 7)
 
 
@@ -112,7 +113,9 @@ def test_a_book_never_changes() -> None:
     assert [book.find("a", "b", None) is None for book in (SEED, first, second)] == [True, False, False]
     price = second.find("a", "b", None)
     assert price is not None
-    assert (price.row.input, price.as_of, price.source) == (2, None, None)
+    assert price.row.input == 2
+    assert price.as_of is None
+    assert price.source is None
     with pytest.raises(TypeError):
         SEED.rows["x"] = price  # type: ignore[index]
 

@@ -14,12 +14,32 @@ from turnout.config.scalars import Substituted, plain_scalar, resolved
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("", None), ("~", None), ("null", None), ("true", True), ("False", False), ("7", 7), ("-7", -7), ("+7", 7),
-        ("0o17", 15), ("0x1F", 31), ("1.5", 1.5), (".5", 0.5), ("1e3", 1000.0), (".inf", math.inf), ("-.INF", -math.inf),
-        ("on", "on"), ("no", "no"), ("yes", "yes"), ("017", 17), ("1_000", "1_000"), ("12:30", "12:30"),
-        ("2026-11-21", "2026-11-21"), ("word", "word"), ("1.2.3", "1.2.3"),
+        ("", None),
+        ("~", None),
+        ("null", None),
+        ("true", True),
+        ("False", False),
+        ("7", 7),
+        ("-7", -7),
+        ("+7", 7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        (".inf", math.inf),
+        ("-.INF", -math.inf),
+        ("on", "on"),
+        ("no", "no"),
+        ("yes", "yes"),
+        ("017", 17),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("2026-11-21", "2026-11-21"),
+        ("word", "word"),
+        ("1.2.3", "1.2.3"),
     ],
-)  # fmt: skip
+)
 def test_words_mean_what_the_core_schema_says(text: str, value: object) -> None:
     read = plain_scalar(text)
     assert read == value

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from turnout.config.examples import example_path, names
 from turnout.config.loading import json_schema
 from turnout.config.yaml_nodes import read_yaml
@@ -18,9 +19,10 @@ BEYOND_A_SCHEMA = {
     # names that must exist, circles and repetitions, and what only filling in the variables shows
     "cycle_of_itself", "cycle_of_two", "dialect_without_base_url", "include_clashes", "include_missing",
     "preset_unknown", "provider_without_preset", "provider_unknown", "route_unknown", "unreachable_route",
-    "unreachable_target", "route_name_with_slash", "provider_name_with_slash", "price_key_malformed",
+    "unreachable_target", "route_name_with_slash", "provider_name_with_slash",
     "api_key_with_a_space", "deadline_from_the_environment", "environment_in_a_key", "environment_missing",
-    "environment_malformed", "header_broken", "header_twice", "base_url_holds_a_password", "price_tiers_not_rising",
+    "environment_malformed", "header_broken", "header_twice", "base_url_holds_a_password",
+    "price_tiers_not_rising",
     "request_takes_the_model", "target_malformed", "duplicate_key", "tag", "merge_of_a_word",
 }  # fmt: skip
 
@@ -32,7 +34,7 @@ def unfilled(file: Path) -> object:
         def __contains__(self, name: object) -> bool:
             return True
 
-        def get(self, name: str, default: object = None) -> str:  # type: ignore[override]
+        def get(self, name: str, default: object = None) -> str:
             return f"${{{name}}}"
 
     return read_yaml(file.read_text("utf-8"), file=file.name, env=Unfilled()).value

@@ -55,16 +55,17 @@ def test_a_base_url_is_an_http_address(url: str) -> None:
             "https://u@x", "https://x/v1?a=b", "https://x/#", "https://x/v 1", "https://x/?", "http://[x/"],
 )  # fmt: skip
 def test_anything_else_is_not(url: str) -> None:
-    with pytest.raises(ValueError, match="URL|url"):
+    with pytest.raises(ValueError, match=r"URL|url"):
         check_base_url(url)
 
 
 @given(st.text())
-def test_no_text_breaks_the_check_of_a_url(url: str) -> None:
+def test_any_text_is_a_url_or_a_value_error(url: str) -> None:
     try:
-        assert check_base_url(url).startswith(("http://", "https://", "HTTP"))
-    except ValueError as error:
-        assert url == "" or url.isascii() or url not in str(error)
+        scheme = check_base_url(url).lower().partition(":")[0]
+    except ValueError:
+        return
+    assert scheme in ("http", "https")
 
 
 def test_an_empty_key_is_no_key_and_space_around_one_is_dropped() -> None:

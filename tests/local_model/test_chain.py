@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+
 from turnout import Router
 from turnout.providers.errors import AuthenticationError, ContextWindowError
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.local_model

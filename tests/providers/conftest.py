@@ -5,12 +5,14 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
+
 from turnout.providers.chat import (
     ChatCompletion,
     ChatResponse,
@@ -45,6 +47,7 @@ ASSISTANT_ONLY = (
 )  # fmt: skip
 
 
+@cache
 def records(model: type[R]) -> st.SearchStrategy[R]:
     """Any valid record of the model: every field present or not, unknown fields too."""
     special = {
@@ -60,13 +63,15 @@ def records(model: type[R]) -> st.SearchStrategy[R]:
     return cast("st.SearchStrategy[R]", build())
 
 
+@cache
 def fields(model: type[Record], *without: str) -> st.SearchStrategy[dict[str, Any]]:
     """Fields of a model by their names on the wire."""
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
         if name not in without:
-            drawn = SPELLED.get((model.__name__, name)) or values(field.annotation, *field.metadata)
+            spelled = SPELLED.get((model.__name__, name))
+            drawn = values(field.annotation, *field.metadata) if spelled is None else spelled
             (required if field.is_required() else optional)[field.alias or name] = drawn
     known = st.fixed_dictionaries(required, optional=optional)
     return st.builds(lambda unknown, given: {**unknown, **given}, UNKNOWN_FIELDS, known)

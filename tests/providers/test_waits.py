@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from turnout.providers.waits import duration, server_wait
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

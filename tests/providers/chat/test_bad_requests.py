@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.errors import RequestError
 

@@ -1,4 +1,4 @@
-"""What hosts answer, whole and streamed, becomes one shape; each folder of fixtures/openai is one such answer.
+"""What hosts answer, whole and streamed, becomes one shape; each folder of fixtures/openai is one of them.
 
 `response.json` is a whole body, `response.sse` a stream, and `expected.json` says what both must hold: the
 fields of the response, or the error with the text that came before it.
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Message
 from turnout.providers.dialect import Target
@@ -124,7 +125,7 @@ def test_streams_cut_at_every_byte(case: str) -> None:
     once = outcome(chunks, error)
     pieces = [wire[i : i + 1] for i in range(len(wire))]
     assert outcome(*streamed(pieces, to)) == once
-    for cut in range(0, len(wire), 1 if len(wire) < 1500 else 7):
+    for cut in range(0, len(wire), 1 if len(wire) < 700 else 5):
         assert outcome(*streamed([wire[:cut], wire[cut:]], to)) == once
 
 
@@ -141,7 +142,7 @@ def test_line_endings_and_comments_change_nothing(case: str) -> None:
 
 def texts(response: ChatResponse) -> Any:
     """What was said and what it took, without ids that were made because there were none."""
-    said = [
+    return [
         (
             choice.index,
             choice.finish_reason,
@@ -153,7 +154,6 @@ def texts(response: ChatResponse) -> Any:
         )
         for choice in response.choices
     ]
-    return said
 
 
 def outcome(chunks: list[ChatChunk], error: ProviderError | None) -> Any:

@@ -1,5 +1,7 @@
 """Every shape and code of an error that hosts are known to send, and the kind it must become."""
 
+# ruff: noqa: E501 - a table reads best with one case a line
+
 from __future__ import annotations
 
 import json
@@ -22,7 +24,12 @@ KEY = "sk-secret-key-1234567890"
 def target(preset: str = "openai-compatible", **quirks: Any) -> Target:
     row = catalogue()[preset].model_copy(update=quirks)
     return Target(
-        "house", "m", row, "https://llm.example/v1", SecretStr(KEY), headers={"x-team": SecretStr("team-secret-42")}
+        "house",
+        "m",
+        row,
+        "https://llm.example/v1",
+        SecretStr(KEY),
+        headers={"x-team": SecretStr("team-secret-42")},
     )
 
 
@@ -144,7 +151,7 @@ TABLE: list[tuple[str, int, Any, str]] = [
             520: "server", 524: "timeout", 529: "overloaded", 599: "server", 204: "malformed",
         }.items()
     ],
-]  # fmt: skip  # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("preset", "status", "body", "kind"), TABLE)
@@ -191,7 +198,7 @@ def test_kinds(preset: str, status: int, body: Any, kind: str) -> None:
         (b'{"error":{"message":5,"code":' + b"9" * 5000 + b"}}", None, None),
         (b'{"code":"Throttling","message":"native","request_id":"r-9"}', "native", "Throttling"),
     ],
-)  # fmt: skip  # noqa: E501
+)  # fmt: skip
 def test_bodies_of_every_shape(body: bytes, message: str | None, code: str | None) -> None:
     found = classify(500, {}, body, target())
     assert found.code == code
@@ -223,7 +230,11 @@ def test_what_the_model_wrote_may_be_tried_again() -> None:
 
 
 def test_a_row_of_the_catalogue_goes_first() -> None:
-    own = target(errors={"E1": "quota", "E2": "no-such-kind"}, error_texts={"Go Away": "permission"}, statuses={418: "timeout"})
+    own = target(
+        errors={"E1": "quota", "E2": "no-such-kind"},
+        error_texts={"Go Away": "permission"},
+        statuses={418: "timeout"},
+    )
     assert classify(500, {}, b'{"error":{"code":"e1"}}', own).kind == "quota"
     assert classify(500, {}, b'{"error":{"code":"E2"}}', own).kind == "server"
     assert classify(500, {}, b'{"error":{"message":"go away","code":"E1"}}', own).kind == "permission"
@@ -246,7 +257,16 @@ def test_a_short_key_is_a_word() -> None:
 
 
 def test_answers_are_no_errors() -> None:
-    for payload in ({"choices": []}, {"choices": [], "error": None}, {"base_resp": {"status_code": 0}}, [], [[]], 5, None, "x"):
+    for payload in (
+        {"choices": []},
+        {"choices": [], "error": None},
+        {"base_resp": {"status_code": 0}},
+        [],
+        [[]],
+        5,
+        None,
+        "x",
+    ):
         assert error_in(payload, target()) is None
 
 

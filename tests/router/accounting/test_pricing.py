@@ -85,6 +85,12 @@ def test_a_bucket_without_a_price_costs_what_its_whole_costs() -> None:
     assert amount_of(Buckets(1, 1, 1, 1, 1, 1, 1), row) == Decimal("0.000027")
 
 
+def test_an_answer_with_reasoning_may_cost_more_altogether() -> None:
+    row = PriceRow(input=Decimal(0), output=Decimal(2), thinking_output=Decimal(9))
+    assert amount_of(Buckets(output=10), row) == Decimal("0.00002")
+    assert amount_of(Buckets(output=10, reasoning=1), row) == Decimal("0.000099")
+
+
 def test_a_price_of_zero_is_a_price() -> None:
     row = PriceRow(input=Decimal(3), output=Decimal(5), cached=Decimal(0), reasoning=Decimal(0))
     assert amount_of(Buckets(cached=9, reasoning=9), row) == 0

@@ -17,7 +17,7 @@ def test_the_demo_falls_back_twice_and_tells_a_story(run: Run, backend: str) -> 
     result = run("demo", "--plain", "--backend", backend)
     assert result.exit_code == 0
     assert "flaky/rate-limited: rate_limit 429" in result.stdout
-    assert "broken/cut-short: interrupted" in result.stdout
+    assert "broken/cut-short: connection" in result.stdout
     assert "A short tale about trains would fit." in result.stdout
     assert "never seen the moon so close to the water" in result.stdout
 

@@ -160,5 +160,5 @@ def test_ctrl_c(backend: str) -> None:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Simulated provider at http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "turnout: interrupted\n"
+        assert process.stderr.read().strip() == "turnout: interrupted"
     assert process.returncode == 130

@@ -69,6 +69,20 @@ async def test_every_host_streams_calls_in_fragments(client: httpx.AsyncClient, 
     assert reasons[-1] == ("" if host == "xai" else "tool_calls")
 
 
+async def test_refusals_and_more_choices_stream_too(client: httpx.AsyncClient) -> None:
+    _, events = await streamed(client, "groq", Reply(text=None, refusal="I will not"), n=2)
+    said = {0: "", 1: ""}
+    for event in events:
+        for choice in event["choices"]:
+            said[choice["index"]] += choice["delta"].get("refusal", "")
+    assert said == {0: "I will not", 1: "I will not"}
+    reasons = [choice["finish_reason"] for event in events for choice in event["choices"]]
+    assert reasons[-2:] == ["stop", "stop"]
+    assert [event["x_groq"] for event in events if "usage" in event.get("x_groq", {})] == [
+        events[-1]["x_groq"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("host", "name"),
     [
