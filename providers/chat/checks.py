@@ -15,6 +15,7 @@ from .tools import NamedToolChoice, ToolCall
 if TYPE_CHECKING:
     from .request import ChatCompletion
 
+_EVERYBODYS = frozenset({"role", "content", "name", "tool_call_id"})
 _ASSISTANT_ONLY = ("tool_calls", "refusal", "audio", "reasoning", "reasoning_details")
 
 
@@ -33,7 +34,7 @@ def _check_messages(messages: list[Message]) -> None:
         path = f"messages[{place}]"
         if message.role == "assistant":
             _check_calls(f"{path}.tool_calls", message.tool_calls or [], called)
-        else:
+        elif not message.model_fields_set <= _EVERYBODYS:
             _check_bystander(path, message)
         if message.role == "tool":
             _check_answer(f"{path}.tool_call_id", message.tool_call_id, called)
@@ -99,9 +100,9 @@ def _untyped(record: Record, path: str) -> Iterator[tuple[str, object]]:
     """The values that no type has checked: unknown fields, schemas and other free objects."""
     extra = record.__pydantic_extra__ or {}
     for name in record.model_fields_set:
-        if name not in extra:
-            field = f"{path}{record.wire_names.get(name, name)}"
-            yield from _untyped_within(getattr(record, name), field)
+        value = None if name in extra else record.__dict__[name]
+        if isinstance(value, (Record, list, dict)):
+            yield from _untyped_within(value, f"{path}{record.wire_names.get(name, name)}")
     for name, value in extra.items():
         yield f"{path}{name}", value
 

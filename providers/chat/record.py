@@ -12,6 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
 from typing_extensions import override
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 class Record(BaseModel):
     """One object of the contract.
 
@@ -47,7 +50,8 @@ class Record(BaseModel):
                     continue
             elif name in self.extensions and not extensions:
                 continue
-            written[self.wire_names.get(name, name)] = _plain(value, extensions)
+            key = self.wire_names.get(name, name) if self.wire_names else name
+            written[key] = value if type(value) in _SCALARS else _plain(value, extensions)
         for name, value in (self.__pydantic_extra__ or {}).items():
             written[name] = _plain(value, extensions)
         return written
@@ -61,7 +65,7 @@ class FrozenRecord(Record):
 
 def _plain(value: object, extensions: bool) -> Any:
     """`value` as what a JSON encoder takes, lists and objects copied."""
-    if value is None or isinstance(value, (str, int, float)):
+    if type(value) in _SCALARS:
         return value
     if isinstance(value, Record):
         return value.wire(extensions=extensions)

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Le, MaxLen, MinLen
@@ -33,7 +33,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
     max_leaves=3,
 )
-UNKNOWN_FIELDS = st.just({}) | st.dictionaries(st.sampled_from(["x_one", "x_two"]), JSON, max_size=2)
+UNKNOWN_FIELDS: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.dictionaries(
+    st.sampled_from(["x_one", "x_two"]), JSON, max_size=2
+)
 SPELLED = {
     ("FunctionDefinition", "name"): st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True),
     ("ImageURL", "url"): st.sampled_from(
@@ -50,17 +52,15 @@ ASSISTANT_ONLY = (
 @cache
 def records(model: type[R]) -> st.SearchStrategy[R]:
     """Any valid record of the model: every field present or not, unknown fields too."""
-    special = {
+    special: dict[type[Record], Callable[[], st.SearchStrategy[Any]]] = {
         ChatCompletion: requests,
         ChatResponse: responses,
-        Tool: lambda: typed(Tool, "type", "custom", needs="function", word="function"),
-        NamedToolChoice: lambda: typed(NamedToolChoice, "type", "custom", needs="function", word="function"),
-        ResponseFormat: lambda: typed(
-            ResponseFormat, "type", "text", needs="json_schema", word="json_schema"
-        ),
+        Tool: lambda: typed(Tool, "function", otherwise="custom", needs="function"),
+        NamedToolChoice: lambda: typed(NamedToolChoice, "function", otherwise="custom", needs="function"),
+        ResponseFormat: lambda: typed(ResponseFormat, "json_schema", otherwise="text", needs="json_schema"),
     }
-    build = special.get(model, lambda: fields(model).map(model.model_validate))
-    return cast("st.SearchStrategy[R]", build())
+    build = special.get(model)
+    return fields(model).map(model.model_validate) if build is None else build()
 
 
 @cache
@@ -77,12 +77,12 @@ def fields(model: type[Record], *without: str) -> st.SearchStrategy[dict[str, An
     return st.builds(lambda unknown, given: {**unknown, **given}, UNKNOWN_FIELDS, known)
 
 
-def typed(model: type[R], field: str, otherwise: str, *, needs: str, word: str) -> st.SearchStrategy[R]:
-    """A record whose `field` says `word` only where the field that this needs is there."""
+def typed(model: type[R], word: str, *, otherwise: str, needs: str) -> st.SearchStrategy[R]:
+    """A record whose type is `word` only where the field that this needs is there."""
 
     def repaired(given: dict[str, Any]) -> R:
-        lacks = given.get(needs) is None and given.get(field, word) == word
-        return model.model_validate({**given, field: otherwise} if lacks else given)
+        lacks = given.get(needs) is None and given.get("type", word) == word
+        return model.model_validate({**given, "type": otherwise} if lacks else given)
 
     return fields(model).map(repaired)
 
@@ -97,8 +97,8 @@ def values(annotation: Any, *bounds: Any) -> st.SearchStrategy[Any]:
     if origin is Literal:
         return st.sampled_from(args)
     limits = flatten(bounds)
-    least = next((item.ge for item in limits if isinstance(item, Ge)), 0)
-    most = next((item.le for item in limits if isinstance(item, Le)), 10**6)
+    least: Any = next((item.ge for item in limits if isinstance(item, Ge)), 0)
+    most: Any = next((item.le for item in limits if isinstance(item, Le)), 10**6)
     shortest = next((item.min_length for item in limits if isinstance(item, MinLen)), 0)
     longest = min(next((item.max_length for item in limits if isinstance(item, MaxLen)), 2), 2)
     if origin is list:
