@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import SecretStr, ValidationError
 
+from turnout.config.connections import check_api_key, check_base_url
 from turnout.config.errors import ConfigError
 from turnout.config.settings import ProviderSettings, Timeouts
 from turnout.config.suggestions import did_you_mean
@@ -84,7 +85,7 @@ def _options(
     """Words for the braces of a row: the user's, then the environment's, then the row's own."""
     from_env = {key: env[variable] for key, variable in preset.options_env.items() if env.get(variable)}
     options = {**preset.options, **from_env, **settings.options}
-    allowed = {*_braces(preset), *preset.options, *preset.options_env}
+    allowed = {*_braces(preset, settings), *preset.options, *preset.options_env}
     for option in settings.options:
         if option not in allowed:
             raise ConfigError(
@@ -94,8 +95,8 @@ def _options(
     return options
 
 
-def _braces(preset: Preset) -> set[str]:
-    return set(_BRACES.findall(" ".join((preset.base_url, *preset.query.values()))))
+def _braces(preset: Preset, settings: ProviderSettings) -> set[str]:
+    return set(_BRACES.findall(" ".join((preset.base_url, settings.base_url or "", *preset.query.values()))))
 
 
 def _base_url(name: str, preset: Preset, settings: ProviderSettings, options: Mapping[str, str]) -> str:
@@ -104,12 +105,10 @@ def _base_url(name: str, preset: Preset, settings: ProviderSettings, options: Ma
         raise ConfigError(f"provider {name}: base_url is missing; preset {preset.name} has none of its own")
     filled = {key: value.rstrip("/") for key, value in options.items()}
     url = _fill(name, template, filled, preset).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"provider {name}: base_url must begin with http:// or https:// and name a host")
-    if parts.query or parts.fragment:
-        raise ConfigError(f"provider {name}: base_url may hold no query; put it under the provider's query")
-    return url
+    try:
+        return check_base_url(url)
+    except ValueError as error:
+        raise ConfigError(f"provider {name}: base_url: {error}") from None
 
 
 def _fill(name: str, template: str, options: Mapping[str, str], preset: Preset) -> str:
@@ -130,11 +129,11 @@ def _key(
     """The key, and whether it is a token that goes as Bearer whatever the row says."""
     if preset.auth == "none":
         return None, False
-    if settings.api_key is not None and settings.api_key.get_secret_value().strip():
-        return _clean(settings.api_key.get_secret_value(), f"provider {name}: api_key"), False
+    if settings.api_key is not None:
+        return settings.api_key, False
     for variable in (*preset.token_env, *preset.key_env):
         if env.get(variable, "").strip():
-            return _clean(env[variable], f"provider {name}: {variable}"), variable in preset.token_env
+            return _checked(env[variable], f"provider {name}: {variable}"), variable in preset.token_env
     if preset.key_required and not _brings_own(settings):
         where = " or ".join((*preset.key_env, *preset.token_env))
         raise ConfigError(
@@ -148,9 +147,9 @@ def _brings_own(settings: ProviderSettings) -> bool:
     return any(header.lower() in {"authorization", "api-key", "x-api-key"} for header in settings.headers)
 
 
-def _clean(secret: str, where: str) -> SecretStr:
-    """A key without the line break that copying leaves behind; a header could not carry anything else."""
-    key = secret.strip()
-    if not key.isascii() or not key.isprintable():
-        raise ConfigError(f"{where} holds characters that no header can carry; copy the key again")
-    return SecretStr(key)
+def _checked(secret: str, where: str) -> SecretStr:
+    """A key from the environment, which nobody has looked at before."""
+    try:
+        return check_api_key(SecretStr(secret))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None

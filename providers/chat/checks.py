@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .legacy import broken
 from .message import Message
-from .record import Record
+from .record import SCALARS, Record
 from .tools import NamedToolChoice, ToolCall
 
 if TYPE_CHECKING:
@@ -112,9 +112,17 @@ def _untyped_within(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield from _untyped(value, f"{path}.")
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            yield from _untyped_within(item, f"{path}[{place}]")
+            if not _is_plain(item):
+                yield from _untyped_within(item, f"{path}[{place}]")
     elif isinstance(value, dict):
         yield path, value
+
+
+def _is_plain(value: object) -> bool:
+    """Whether there is nothing free inside; settles long conversations without walking through them."""
+    if isinstance(value, Record):
+        return not value.__pydantic_extra__ and SCALARS.issuperset(map(type, value.__dict__.values()))
+    return type(value) in SCALARS
 
 
 def _check_json(path: str, value: object) -> None:

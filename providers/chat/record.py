@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
 from typing_extensions import override
 
-
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
+"""What JSON says in one word."""
 
 
 class Record(BaseModel):
@@ -51,7 +51,7 @@ class Record(BaseModel):
             elif name in self.extensions and not extensions:
                 continue
             key = self.wire_names.get(name, name) if self.wire_names else name
-            written[key] = value if type(value) in _SCALARS else _plain(value, extensions)
+            written[key] = value if type(value) in SCALARS else _plain(value, extensions)
         for name, value in (self.__pydantic_extra__ or {}).items():
             written[name] = _plain(value, extensions)
         return written
@@ -65,7 +65,7 @@ class FrozenRecord(Record):
 
 def _plain(value: object, extensions: bool) -> Any:
     """`value` as what a JSON encoder takes, lists and objects copied."""
-    if type(value) in _SCALARS:
+    if type(value) in SCALARS:
         return value
     if isinstance(value, Record):
         return value.wire(extensions=extensions)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
 from turnout.config.settings import Kind
 from turnout.providers.chat import CompletionTokensDetails, Cost, Usage
 from turnout.providers.dialect import Adaptation

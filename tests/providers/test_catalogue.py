@@ -14,11 +14,40 @@ from turnout.providers.dialects import dialect
 from turnout.providers.dialects.hooks import ENCODE_HOOKS
 
 ROWS = catalogue()
-HOSTS = """
-    openai azure azure-deployment dashscope dashscope-cn dashscope-us deepseek zai moonshot minimax mistral groq xai
-    openrouter together fireworks cerebras sambanova nvidia perplexity huggingface llama-cpp vllm sglang ollama
-    lm-studio tgi transformers openai-compatible qwen glm kimi
-""".split()
+HOSTS = [
+    "openai",
+    "azure",
+    "azure-deployment",
+    "dashscope",
+    "dashscope-cn",
+    "dashscope-us",
+    "deepseek",
+    "zai",
+    "moonshot",
+    "minimax",
+    "mistral",
+    "groq",
+    "xai",
+    "openrouter",
+    "together",
+    "fireworks",
+    "cerebras",
+    "sambanova",
+    "nvidia",
+    "perplexity",
+    "huggingface",
+    "llama-cpp",
+    "vllm",
+    "sglang",
+    "ollama",
+    "lm-studio",
+    "tgi",
+    "transformers",
+    "openai-compatible",
+    "qwen",
+    "glm",
+    "kimi",
+]
 
 
 @pytest.fixture(params=ROWS)

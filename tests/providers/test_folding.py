@@ -12,6 +12,8 @@ from turnout.providers.chat import ChatChunk, ChatResponse, Record
 from turnout.providers.folding import Fold, fold, unfold
 
 Records = Callable[[type[Record]], st.SearchStrategy[Any]]
+CITED = {"type": "url_citation", "url_citation": {"url": "https://x.example"}}
+SEALED = {"type": "reasoning.encrypted", "data": "x"}
 
 
 def chunk(*choices: dict[str, Any], **fields: Any) -> ChatChunk:

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 from turnout.config.errors import ConfigError
 from turnout.config.settings import ProviderSettings, Timeouts
+from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target
 from turnout.providers.dialects import dialect
 from turnout.providers.dialects.openai import OpenAIDialect
-from turnout.providers.chat import ChatCompletion
 from turnout.providers.targets import preset_of, resolve
 
 
@@ -40,7 +40,9 @@ def test_the_first_variable_that_is_set_counts_and_the_settings_go_before() -> N
 
 
 def test_a_missing_key_names_its_variables() -> None:
-    with pytest.raises(ConfigError, match="provider qwen: no API key; set DASHSCOPE_API_KEY or QWENCLOUD_API_KEY"):
+    with pytest.raises(
+        ConfigError, match="provider qwen: no API key; set DASHSCOPE_API_KEY or QWENCLOUD_API_KEY"
+    ):
         made("qwen")
 
 
@@ -57,8 +59,8 @@ def test_local_servers_need_no_key_and_a_header_may_stand_for_one() -> None:
 
 @pytest.mark.parametrize("key", ["sk-\u2013", "sk-\x07z", "a\nb"])
 def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
-    with pytest.raises(ConfigError, match="holds characters that no header can carry") as error:
-        made("openai", api_key=key)
+    with pytest.raises(ConfigError, match="provider openai: OPENAI_API_KEY: the key holds a space") as error:
+        made("openai", env={"OPENAI_API_KEY": key})
     assert key not in str(error.value)
 
 
@@ -73,15 +75,10 @@ def test_a_house_server_needs_a_dialect_and_an_address() -> None:
         made("house", dialect="openai")
 
 
-@pytest.mark.parametrize("url", ["llm.example/v1", "ftp://llm.example", "https:///v1"])
-def test_an_address_must_be_one(url: str) -> None:
-    with pytest.raises(ConfigError, match="must begin with http:// or https://"):
-        made("house", dialect="openai", base_url=url)
-
-
-def test_a_query_has_a_place_of_its_own() -> None:
-    with pytest.raises(ConfigError, match="put it under the provider's query"):
-        made("house", dialect="openai", base_url="https://llm.example/v1?a=b")
+@pytest.mark.parametrize("endpoint", ["r.openai.azure.com", "ftp://r.example", "https://r.example/?a=b"])
+def test_an_address_from_the_environment_must_be_one(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match="provider azure: base_url: a base_url"):
+        made("azure", env={"AZURE_OPENAI_ENDPOINT": endpoint, "AZURE_OPENAI_API_KEY": "k"})
 
 
 def test_an_unknown_preset_suggests_the_nearest() -> None:
@@ -107,12 +104,18 @@ def test_azure_names_the_deployment_in_the_url() -> None:
 
 
 def test_azure_without_an_endpoint_says_where_it_may_stand() -> None:
-    with pytest.raises(ConfigError, match="option 'endpoint' is missing; give it under options or set AZURE_OPENAI_EN"):
+    with pytest.raises(
+        ConfigError, match="option 'endpoint' is missing; give it under options or set AZURE_OPENAI_EN"
+    ):
         made("azure", api_key="k")
 
 
 def test_an_entra_token_goes_as_bearer_and_before_the_key() -> None:
-    env = {"AZURE_OPENAI_ENDPOINT": "https://r.example", "AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_AD_TOKEN": "t"}
+    env = {
+        "AZURE_OPENAI_ENDPOINT": "https://r.example",
+        "AZURE_OPENAI_API_KEY": "k",
+        "AZURE_OPENAI_AD_TOKEN": "t",
+    }
     assert (made("azure", env=env).preset.auth, made("azure", env=env).api_key) == ("bearer", SecretStr("t"))
     assert made("azure", env=env, api_key="k").preset.auth == "api-key"
 
@@ -130,7 +133,9 @@ def test_an_option_in_an_address_of_ones_own() -> None:
 
 
 def test_quirks_change_the_row_for_one_provider() -> None:
-    settings = ProviderSettings(dialect="openai", quirks={"unsupported": ["seed"], "max_tokens_field": "max_tokens"})
+    settings = ProviderSettings(
+        dialect="openai", quirks={"unsupported": ["seed"], "max_tokens_field": "max_tokens"}
+    )
     assert preset_of("h", settings).unsupported == ("seed",)
 
 

@@ -34,6 +34,15 @@ pytestmark = pytest.mark.anyio
 MakeRouter = Callable[..., Router]
 Conversation = list[dict[str, Any]]
 
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until the other side has noticed."""
+    with anyio.fail_after(3):
+        while not holds():
+            await anyio.sleep(0.01)
+
+
 FAILURES = {
     "rate_limit": Reply(status=429),
     "quota": Reply(status=429, error={"message": "Quota used up.", "code": "insufficient_quota"}),
@@ -41,7 +50,7 @@ FAILURES = {
     "server": Reply(status=500),
     "connection": Reply(hang_up=True),
     "malformed": Reply(body=b"<html>Welcome</html>"),
-    "interrupted": Reply(cut_after_events=1),
+    "interrupted": Reply(end_after_events=1),
     "empty": Reply(text=""),
     "context_window": Reply(
         status=400, error={"message": "Too long.", "code": "context_length_exceeded"}
@@ -220,8 +229,7 @@ async def test_a_slow_target_loses_its_turn(make_router: MakeRouter, hello: Conv
     async with Simulator({"slow": [slow]}) as simulator:
         async with make_router(simulator, routes) as router:
             reply = await router.complete(model="r", messages=hello)
-            await anyio.sleep(0.1)
-        assert simulator.requests[0].disconnected
+        await until(lambda: simulator.requests[0].disconnected)
 
     [late, answered] = reply.trace.attempts
     assert late.error is not None
@@ -261,14 +269,14 @@ async def test_the_deadline_ends_the_call_with_what_was_tried(make_router: MakeR
 async def test_a_silent_target_leaves_time_for_those_behind_it(make_router: MakeRouter, hello: Conversation) -> None:
     async with Simulator({"slow": [Reply(latency=5)]}) as simulator:
         async with make_router(simulator, {"r": ["a/slow", "b/ok"]}) as router:
-            reply = await router.complete(model="r", messages=hello, deadline=0.6)
+            reply = await router.complete(model="r", messages=hello, deadline=1.2)
 
     late = reply.trace.attempts[0]
     assert reply.provider == "b"
     assert len(reply.trace.attempts) == 2  # its share is used up, so it is not tried again
     assert late.error is not None
     assert late.error.code == "deadline_share"
-    assert 0.3 < late.seconds < 0.55
+    assert 0.7 < late.seconds < 1.2
 
 
 async def test_when_time_is_up_between_targets_the_deadline_is_what_is_told(
@@ -291,9 +299,8 @@ async def test_a_cancelled_call_closes_its_socket_and_is_in_the_ledger(
         async with make_router(simulator, {"r": ["a/slow", "b/ok"]}) as router:
             with anyio.move_on_after(0.2) as scope:
                 await router.complete(model="r", messages=hello)
-            await anyio.sleep(0.1)
+        await until(lambda: simulator.requests[0].disconnected)
         assert scope.cancelled_caught
-        assert simulator.requests[0].disconnected
         assert len(simulator.requests) == 1
 
     [attempt] = router.ledger

@@ -317,3 +317,39 @@ def test_folding_a_stream_gives_what_the_whole_body_gives(body: dict[str, Any], 
     chunks, error = streamed([wire[i : i + size] for i in range(0, len(wire), size)], target())
     assert error is None
     assert fold(chunks).wire() == decode_body(json.dumps(body).encode(), REQUEST, target()).wire()
+
+
+def test_choices_that_are_all_numbered_zero_get_numbers_of_their_own() -> None:
+    one = {"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}
+    response = decode_body(json.dumps({"choices": [one, one]}).encode(), REQUEST, target())
+    assert [choice.index for choice in response.choices] == [0, 1]
+
+
+def test_what_a_host_says_under_our_names_moves_aside() -> None:
+    body = {
+        "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}],
+        "cost": 5,
+        "trace": "t",
+        "metadata": {"n": 1},
+    }
+    response = decode_body(json.dumps(body).encode(), REQUEST, target())
+    assert response.cost is None
+    assert response.trace is None
+    assert response.metadata is None
+    assert_holds(response.wire(), {"native_cost": 5, "native_trace": "t", "native_metadata": {"n": 1}})
+
+
+def test_held_back_text_is_not_lost_when_a_stream_is_cut() -> None:
+    wire = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"<thi"}}]}\n\n'
+    chunks, error = streamed([wire], target())
+    assert fold(chunks).text == "<thi"
+    assert isinstance(error, StreamInterruptedError)
+    chunks, error = streamed([wire, b"data: [DONE]"], target())
+    assert error is None
+    assert fold(chunks).wire()["choices"][0]["finish_reason_inferred"] is True
+
+
+def test_lines_that_are_no_events_still_tell_the_error() -> None:
+    _, error = streamed([b': hello\n{"error":{"message":"slow","code":429}}\n'], target())
+    assert error is not None
+    assert error.kind == "rate_limit"

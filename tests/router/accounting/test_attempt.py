@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from turnout.accounting import Attempt, AttemptError, Trace
 from turnout.providers.chat import CompletionTokensDetails, Cost, Usage
 from turnout.providers.errors import RateLimitError, UnsupportedError
@@ -17,9 +18,8 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 def attempt(**facts: Any) -> Attempt:
     """An attempt with what the test is about."""
-    return Attempt(
-        **{"target": "a/m", "provider": "a", "model": "m", "outcome": "ok", "started_at": NOON} | facts
-    )
+    base = {"target": "a/m", "provider": "a", "model": "m", "outcome": "ok", "started_at": NOON}
+    return Attempt.model_validate(base | facts)
 
 
 def cost(amount: str, basis: str = "priced", price: str | None = "row") -> Cost:

@@ -6,6 +6,7 @@ from dataclasses import astuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from turnout.accounting import Buckets
 from turnout.providers.chat import CompletionTokensDetails, PromptTokensDetails, Usage
 

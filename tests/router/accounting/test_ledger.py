@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from turnout.accounting import OUTCOMES, Attempt, Buckets, Ledger, SummaryRow
 from turnout.providers.chat import Cost, Usage
 from turnout.providers.errors import RequestError
@@ -20,7 +21,7 @@ def attempt(target: str = "qwen/plus", **facts: Any) -> Attempt:
     """An attempt with what the test is about."""
     provider, _, model = target.partition("/")
     base = {"target": target, "provider": provider, "model": model, "outcome": "ok", "started_at": NOON}
-    return Attempt(**base | facts)
+    return Attempt.model_validate(base | facts)
 
 
 def priced(amount: str) -> Cost:

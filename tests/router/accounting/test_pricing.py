@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from turnout.accounting import Buckets, amount_of, cost_of
 from turnout.config.prices import Price
 from turnout.config.settings import PriceRow, PriceTier
