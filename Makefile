@@ -28,7 +28,6 @@ cov: $(VENV)/.dev
 	@echo "==> the test suite with line and branch coverage, at least 95 %"
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run -m pytest
-	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report --fail-under=95
 
 clean:

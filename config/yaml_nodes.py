@@ -23,7 +23,7 @@ _PLAIN = "turnout:plain"
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_CORE + name for name in ("int", "float", "bool", "null"))
 _COLLECTION_TAGS = frozenset(_CORE + name for name in ("map", "seq"))
-_MOST_NODES = 100_000
+_MOST_NODES = 20_000
 """Values after aliases are expanded; a file that holds more is an accident or an attack."""
 _MOST_DEPTH = 100
 

@@ -28,7 +28,8 @@ def _flat(value: object) -> object:
         return value
     flat: list[object] = []
     for item in value:
-        flat.extend(item if isinstance(item, list) else [item])
+        inner = _flat(item)
+        flat.extend(inner if isinstance(inner, tuple) else [inner])
     return tuple(flat)
 
 
@@ -130,6 +131,8 @@ class Preset(Strict):
     """The same for the fields of a message."""
     limits: Mapping[str, tuple[float, float]] = {}
     """Request field -> the lowest and highest value the wire takes; others are clamped."""
+    values: Mapping[str, Names] = {}
+    """Request field -> the words the wire takes; others are dropped."""
     send: Mapping[str, Any] = {}
     """Fields always sent along; the caller's own win."""
     cache_control: bool = False

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,3 +26,28 @@ settings.load_profile("turnout")
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """The engine a test runs on."""
     return str(request.param)
+
+
+def open_sockets() -> set[str]:
+    """The sockets this process holds, by inode; empty where the system does not tell."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        try:
+            name = str(descriptor.readlink())
+        except OSError:  # the descriptor that lists the folder itself
+            continue
+        if name.startswith("socket:"):
+            found.add(name)
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """After the whole suite, no thread and no socket is left behind."""
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    yield
+    gc.collect()
+    # anyio and trio keep idle worker threads for a few seconds; they are daemons and end by themselves
+    left = [thread for thread in set(threading.enumerate()) - threads if not thread.daemon]
+    assert left == []
+    assert open_sockets() - sockets == set()

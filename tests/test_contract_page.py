@@ -139,3 +139,10 @@ def test_the_json_schema_tells_the_same_names() -> None:
     assert sorted(schema["properties"]) == sorted(
         field.alias or name for name, field in ChatCompletion.model_fields.items()
     )
+
+
+def test_the_example_runs() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["request"].wire()["max_completion_tokens"] == 100

@@ -114,7 +114,7 @@ def _untyped_within(value: object, path: str) -> Iterator[tuple[str, object]]:
         for place, item in enumerate(value):
             if not _is_plain(item):
                 yield from _untyped_within(item, f"{path}[{place}]")
-    elif isinstance(value, dict):
+    else:
         yield path, value
 
 

@@ -253,6 +253,9 @@ def _clamp(draft: Draft) -> None:
         if isinstance(value, (int, float)) and not low <= value <= high:
             draft.payload[name] = min(max(value, low), high)
             draft.report(name, "clamped", f"this host takes {low} to {high}; {draft.payload[name]} is sent")
+    for name, words in draft.preset.values.items():
+        if draft.payload.get(name) not in words:
+            draft.drop(name, f"this host takes {', '.join(words)}")
 
 
 def _stream(draft: Draft) -> None:

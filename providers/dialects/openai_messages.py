@@ -53,7 +53,9 @@ def _role(message: Json, path: str, draft: Draft) -> None:
 
 def _name(message: Json, path: str, draft: Draft) -> None:
     allowed = draft.preset.message_only
-    if draft.lacks("messages.name") or (allowed is not None and message["role"] != "tool"):
+    kind = "messages.tool_name" if message["role"] == "tool" else "messages.name"
+    misplaced = allowed is not None and message["role"] != "tool"
+    if misplaced or draft.lacks(kind) or draft.lacks("messages.name"):
         _drop(message, "name", path, draft, "the wire takes no name here")
 
 

@@ -17,8 +17,8 @@ from ..core import Router
 from .options import (
     backend_option,
     config_option,
+    installed,
     json_option,
-    missing_backend,
     plain_option,
     run,
     think_option,
@@ -130,13 +130,14 @@ async def _answer_json(conversation: _Conversation, router: Router, prompt: str)
 
 def _converse(conversation: _Conversation, router: Router, backend: str) -> None:
     """Ask line after line; reading the terminal stays outside the event loop, so Ctrl-C works in both."""
-    try:
-        with start_blocking_portal(backend) as portal, portal.wrap_async_context_manager(router):
-            while (prompt := _next_line()) is not None:
-                if prompt:
-                    portal.call(conversation.ask, router, prompt)
-    except LookupError as error:
-        raise missing_backend(backend, error) from error
+    with (
+        installed(backend),
+        start_blocking_portal(backend) as portal,
+        portal.wrap_async_context_manager(router),
+    ):
+        while (prompt := _next_line()) is not None:
+            if prompt:
+                portal.call(conversation.ask, router, prompt)
 
 
 def _next_line() -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
@@ -38,14 +39,16 @@ backend_option = click.option(
 
 def run(backend: str, main: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine function to its end; a usage error where the backend is not installed."""
-    try:
+    with installed(backend):
         return anyio.run(main, backend=backend)
+
+
+@contextmanager
+def installed(backend: str) -> Iterator[None]:
+    """Turn anyio's complaint about an event loop that is not installed into a usage error."""
+    try:
+        yield
     except LookupError as error:
-        raise missing_backend(backend, error) from error
-
-
-def missing_backend(backend: str, error: LookupError) -> Exception:
-    """What to raise where an event loop could not be had: `error` itself if it was about something else."""
-    if "backend" not in str(error).lower():
-        return error
-    return click.UsageError(f"{backend} is not installed; run: pip install {backend}")
+        if "backend" not in str(error).lower():
+            raise
+        raise click.UsageError(f"{backend} is not installed; run: pip install {backend}") from error

@@ -249,7 +249,7 @@ class _Tasks:
 
 async def serve(
     host: str = "127.0.0.1",
-    port: int = 8399,
+    port: int = 8899,
     scripts: Scripts | None = None,
     quirks: str = "openai",
     on_ready: Callable[[Simulator], object] | None = None,

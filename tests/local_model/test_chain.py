@@ -200,7 +200,7 @@ async def test_models_are_listed(router: Router) -> None:
     assert "tiny" in [model.id for model in (await router.models("large")).data]
 
 
-async def busy(url: str, *, seconds: float = 2.0) -> bool:
+async def busy(url: str, *, seconds: float = 5.0) -> bool:
     """Whether the server's only slot is still at work after that time; False as soon as it is not."""
     async with httpx.AsyncClient(verify=False) as client:
         for _ in range(round(seconds / 0.02)):

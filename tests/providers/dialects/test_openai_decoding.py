@@ -283,7 +283,8 @@ def pieces_of(text: str, data: st.DataObject) -> list[str]:
 
 def deltas_of(choice: dict[str, Any], data: st.DataObject) -> list[dict[str, Any]]:
     """One choice as deltas, its texts in pieces."""
-    said, deltas = choice["message"], [{"role": "assistant"}]
+    said: dict[str, Any] = choice["message"]
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}]
     for name in ("reasoning_content", "content", "refusal"):
         deltas += [{name: piece} for piece in pieces_of(said.get(name, ""), data) if piece]
     for index, one in enumerate(said.get("tool_calls", ())):

@@ -282,7 +282,8 @@ def test_errors_inside_a_success_name_their_status() -> None:
 
 
 def test_an_error_event_is_an_error_whatever_it_holds() -> None:
-    for payload in ("text", {"choices": []}, [], None, 5):
+    payloads: list[Any] = ["text", {"choices": []}, [], None, 5]
+    for payload in payloads:
         assert isinstance(error_in(payload, target(), event="error"), ProviderError)
 
 

@@ -78,14 +78,11 @@ def test_counts(preset: str, payload: dict[str, Any], want: dict[str, Any] | Non
     assert read(payload, preset) == want
 
 
-@pytest.mark.parametrize(
-    ("cost", "amount"),
-    [(0, "0"), (1, "1"), (0.1, "0.1"), ({"total_cost": 2}, "2"), (1e-7, "1E-7")]
-    + [
-        (wrong, None)
-        for wrong in (None, True, "0.1", -1, float("nan"), float("inf"), {}, {"total_cost": "x"}, [])
-    ],
-)
+NO_COSTS: list[Any] = [None, True, "0.1", -1, float("nan"), float("inf"), {}, {"total_cost": "x"}, []]
+COSTS: list[tuple[Any, str]] = [(0, "0"), (1, "1"), (0.1, "0.1"), ({"total_cost": 2}, "2"), (1e-7, "1E-7")]
+
+
+@pytest.mark.parametrize(("cost", "amount"), [*COSTS, *((wrong, None) for wrong in NO_COSTS)])
 def test_reported_costs(cost: Any, amount: str | None) -> None:
     assert reported_cost({"cost": cost}) == (None if amount is None else Decimal(amount))
 

@@ -20,9 +20,10 @@ from turnout import (
     RequestError,
     UnsupportedError,
 )
+from turnout.__main__ import main
 from turnout.cli.app import cli
 from turnout.cli.failures import ExitCode, alone, exit_code, lines
-from turnout.cli.options import missing_backend
+from turnout.cli.options import installed
 from turnout.cli.options import run as run_on
 from turnout.config.errors import ConfigError, Problem
 
@@ -125,17 +126,33 @@ def test_traceback_shows_where(tmp_path: Path) -> None:
 
 
 def test_an_event_loop_that_is_not_installed() -> None:
-    hint = missing_backend("trio", LookupError("No such backend: trio"))
-    assert isinstance(hint, click.UsageError)
-    assert "pip install trio" in hint.message
-    other = KeyError("x")
-    assert missing_backend("trio", other) is other
     with pytest.raises(click.UsageError, match="pip install nothing"):
         run_on("nothing", _nothing)
+    with pytest.raises(KeyError), installed("trio"):
+        raise KeyError("x")
 
 
 async def _nothing() -> None:
     """Nothing."""
+
+
+def test_main_runs_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["turnout", "--version"])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 0
+    assert capsys.readouterr().out.startswith("turnout, version ")
+
+
+def test_main_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delitem(sys.modules, "turnout.cli.app")
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 2
+    assert "needs click;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["click", "rich", "h11"])

@@ -42,6 +42,19 @@ def test_a_plain_table_is_aligned_and_keeps_a_row_on_a_line(capsys: pytest.Captu
     assert capsys.readouterr().out == "name         n\na            1\nlong name  100\n"
 
 
+def test_a_terminal_gets_boxes_and_styles(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    screen = Screen()
+    screen.table(["name", "n"], [["[bold]a", "1"]], numbers=["n"])
+    screen.line("done", "green")
+    out = capsys.readouterr().out
+    assert "┃" in out
+    assert "[bold]a" in out  # what a model says is text, not markup
+    assert "\x1b[32mdone" in out
+
+
 def test_a_table_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().table(["name"], [])
     assert capsys.readouterr().out == "name\n"
