@@ -193,7 +193,8 @@ class _HttpxResponse:
                 # a generator left in the middle would be finished by the garbage collector, outside any
                 # task, which trio reports; one more read on the closed stream ends all of them here
                 with suppress(Exception):
-                    await anext(self._pieces)
+                    while True:  # what was already buffered still comes before the end
+                        await anext(self._pieces)
             await self._pieces.aclose()
 
     def _check_size(self, size: int) -> None:

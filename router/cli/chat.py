@@ -79,7 +79,12 @@ def _ending(out: Screen, response: ChatResponse) -> None:
 @click.option("--system", metavar="TEXT", help="What the model is told before anything else.")
 @think_option
 @tokens_option
-@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For the whole call, instead of the route's.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Write only the answer: no reasoning, no totals.")
 @json_option
 @plain_option
