@@ -22,7 +22,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . --config-settings editable_mode=strict
 	@$(BIN)/mypy
 	@echo "==> imports point one way"
-	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
 
 cov: $(VENV)/.dev
 	@echo "==> the test suite with line and branch coverage, at least 95 %"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from typing_extensions import override
-
 
 class TurnoutError(Exception):
     """Every exception that turnout raises on purpose derives from this class."""
@@ -23,7 +21,6 @@ class Problem:
     line: int | None = None
     column: int | None = None
 
-    @override
     def __str__(self) -> str:
         if self.file is None:
             return self.message

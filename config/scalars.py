@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Self
 
-from typing_extensions import override
-
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
@@ -72,7 +70,6 @@ class Substituted(str):
         text.literal = literal
         return text
 
-    @override
     def __repr__(self) -> str:
         return repr(self.source)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from typing_extensions import override
 
 from .environment import has_reference, substitute
 from .errors import Problem
@@ -84,7 +83,6 @@ def read_yaml(text: str, *, file: str | None, env: Mapping[str, str]) -> Documen
 class _Loader(yaml.SafeLoader):
     """PyYAML's parser with one change: it does not guess the type of an unquoted word."""
 
-    @override
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
         if kind is yaml.ScalarNode and implicit[0]:
             return _PLAIN

@@ -137,14 +137,14 @@ def _standard_logger(logger: logging.Logger) -> Any:
 
     return wrap_logger(
         logger,
-        processors=[stdlib.filter_by_level, stdlib.render_to_log_kwargs, _readable],
+        processors=[stdlib.filter_by_level, _readable],
         wrapper_class=stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     ).bind()
 
 
 def _readable(_logger: Any, _method: str, event: Any) -> Any:
-    """Put the fields into the message too, for handlers that print nothing else."""
-    fields = event.get("extra", {})
-    words = " ".join(f"{key}={value}" for key, value in fields.items())
-    return {"msg": "%s %s", "args": (event["msg"], words), "extra": {LOGGER: fields}}
+    """The arguments of a logging call: the fields in the message, and whole under `extra` for handlers."""
+    name = event.pop("event")
+    words = " ".join(f"{key}={value}" for key, value in event.items())
+    return ("%s %s", name, words), {"extra": {LOGGER: event}}

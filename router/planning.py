@@ -286,11 +286,6 @@ def _merged(sections: Iterable[Timeouts | None], defaults: Timeouts) -> Timeouts
 def _checked_overrides(node: TargetNode) -> Mapping[str, Any]:
     """The overrides of a target, known to be a valid part of a request."""
     overrides = dict(node.request)
-    for name in ("model", "messages", "stream"):
-        if name in overrides:
-            raise ConfigError(
-                f"target {node.target!r}: request.{name} belongs to the call; a target cannot override it"
-            )
     try:
         sample = {"model": node.target, "messages": [{"role": "user", "content": "?"}]}
         said = {name: value for name, value in overrides.items() if value is not None}

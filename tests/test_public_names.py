@@ -8,6 +8,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+
 import turnout
 
 DOOR = ast.parse(Path(turnout.__file__).read_text("utf-8"))

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Strict
-from typing_extensions import override
 
 SCALARS: frozenset[type] = frozenset({str, int, float, bool, type(None)})
 """What JSON says in one word."""
@@ -32,7 +31,6 @@ class Record(BaseModel):
     """Fields whose name on the wire is not a Python name that a model may have."""
 
     @classmethod
-    @override
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls.wire_names = {name: field.alias for name, field in cls.model_fields.items() if field.alias}

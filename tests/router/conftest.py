@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
 from turnout import Router
 from turnout.testing import Simulator
 

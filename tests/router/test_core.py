@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from turnout import (
     ChatCompletion,
     ConfigError,
@@ -52,10 +53,9 @@ async def test_a_call_says_who_answered_how_it_was_routed_and_what_it_cost(
 
 
 async def test_the_model_on_the_wire_is_the_targets_own(make_router: MakeRouter, hello: Conversation) -> None:
-    async with Simulator() as simulator:
-        async with make_router(simulator, {"assistant": ["a/org/big"]}) as router:
-            await router.complete(model="assistant", messages=hello)
-            direct = await router.complete(model="b/small", messages=hello)
+    async with Simulator() as simulator, make_router(simulator, {"assistant": ["a/org/big"]}) as router:
+        await router.complete(model="assistant", messages=hello)
+        direct = await router.complete(model="b/small", messages=hello)
 
     assert [request.model for request in simulator.requests] == ["org/big", "small"]
     assert direct.provider == "b"
@@ -63,14 +63,13 @@ async def test_the_model_on_the_wire_is_the_targets_own(make_router: MakeRouter,
 
 
 async def test_requests_come_as_objects_mappings_or_fields(make_router: MakeRouter) -> None:
-    async with Simulator() as simulator:
-        async with make_router(simulator, {"r": ["a/m"]}) as router:
-            request = ChatCompletion(model="r", messages=[Message.user("One")], seed=3)
-            texts = [
-                (await router.complete(request)).text,
-                (await router.complete(request, seed=4)).text,
-                (await router.complete({"model": "r", "messages": [{"role": "user", "content": "Two"}]})).text,
-            ]
+    async with Simulator() as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
+        request = ChatCompletion(model="r", messages=[Message.user("One")], seed=3)
+        texts = [
+            (await router.complete(request)).text,
+            (await router.complete(request, seed=4)).text,
+            (await router.complete({"model": "r", "messages": [{"role": "user", "content": "Two"}]})).text,
+        ]
 
     assert texts == ["One", "One", "Two"]
     assert [request.body.get("seed") for request in simulator.requests] == [3, 4, None]
@@ -80,9 +79,8 @@ async def test_a_target_may_override_the_callers_fields_and_null_takes_one_away(
     make_router: MakeRouter, hello: Conversation
 ) -> None:
     target = {"target": "a/m", "request": {"temperature": 0.5, "seed": None, "top_k": 5}}
-    async with Simulator() as simulator:
-        async with make_router(simulator, {"r": {"chain": [target]}}) as router:
-            await router.complete(model="r", messages=hello, temperature=1.5, seed=3)
+    async with Simulator() as simulator, make_router(simulator, {"r": {"chain": [target]}}) as router:
+        await router.complete(model="r", messages=hello, temperature=1.5, seed=3)
 
     body = simulator.requests[0].body
     assert (body["temperature"], body["top_k"]) == (0.5, 5)
@@ -108,10 +106,9 @@ async def test_a_streamed_upstream_answer_is_put_together_for_who_wants_it_whole
 async def test_a_request_that_breaks_the_contract_never_leaves(
     make_router: MakeRouter, case: dict[str, Any]
 ) -> None:
-    async with Simulator() as simulator:
-        async with make_router(simulator, {"m": ["a/m", "b/m"]}) as router:
-            with pytest.raises(RequestError) as caught:
-                await router.complete(case["request"])
+    async with Simulator() as simulator, make_router(simulator, {"m": ["a/m", "b/m"]}) as router:
+        with pytest.raises(RequestError) as caught:
+            await router.complete(case["request"])
 
     assert caught.value.field == case["field"]
     assert simulator.requests == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+
 from turnout import (
     AllTargetsFailedError,
     AttemptTimeoutError,
@@ -147,14 +148,13 @@ async def test_an_empty_answer_is_an_error_only_where_the_route_says_so(
     routes = {"strict": ["a/mute"], "easy": {"chain": ["a/mute"], "fallback_on": []}, "cut": ["a/cut"]}
     usage = {"prompt_tokens": 1000, "completion_tokens": 0, "total_tokens": 1000}
     scripts = {"mute": [Reply(text="", usage=usage)], "cut": [Reply(text="", finish_reason="length")]}
-    async with Simulator(scripts) as simulator:
-        async with make_router(simulator, routes) as router:
-            with pytest.raises(EmptyResponseError) as caught:
-                await router.complete(model="strict", messages=hello)
-            assert (await router.complete(model="easy", messages=hello)).text == ""
-            assert (await router.complete(model="cut", messages=hello)).text == ""
-            async with router.stream(model="easy", messages=hello) as stream:
-                assert "".join([chunk.text async for chunk in stream]) == ""
+    async with Simulator(scripts) as simulator, make_router(simulator, routes) as router:
+        with pytest.raises(EmptyResponseError) as caught:
+            await router.complete(model="strict", messages=hello)
+        assert (await router.complete(model="easy", messages=hello)).text == ""
+        assert (await router.complete(model="cut", messages=hello)).text == ""
+        async with router.stream(model="easy", messages=hello) as stream:
+            assert "".join([chunk.text async for chunk in stream]) == ""
 
     [attempt] = caught.value.attempts
     assert attempt.cost.amount == Decimal("0.001")  # what came to nothing is paid for all the same
@@ -344,11 +344,10 @@ async def test_many_calls_at_once_leave_nothing_behind(make_router: MakeRouter, 
     async def call(router: Router) -> None:
         texts.append((await router.complete(model="r", messages=hello)).text)
 
-    async with Simulator(scripts) as simulator:
-        async with make_router(simulator, {"r": ["a/x", "b/y"]}) as router:
-            async with anyio.create_task_group() as tasks:
-                for _ in range(30):
-                    tasks.start_soon(call, router)
+    async with Simulator(scripts) as simulator, make_router(simulator, {"r": ["a/x", "b/y"]}) as router:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(call, router)
 
     assert texts == ["Fine"] * 30
     assert router.ledger.total.attempts == 90

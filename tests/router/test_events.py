@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+
 from turnout import AllTargetsFailedError, Router, StreamInterruptedError
 from turnout.events import EVENTS, FIELDS, Events
 from turnout.testing import Reply, Simulator

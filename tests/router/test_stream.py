@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+
 from turnout import (
     AllTargetsFailedError,
     AuthenticationError,
@@ -168,18 +169,17 @@ async def test_leaving_early_closes_the_socket_and_settles_the_ledger(
     make_router: MakeRouter, hello: Conversation
 ) -> None:
     reply = Reply(text=LONG, drip_delay=0.05)
-    async with Simulator({"m": [reply]}) as simulator:
-        async with make_router(simulator, {"r": ["a/m"]}) as router:
-            async with router.stream(model="r", messages=hello) as stream:
-                async for _chunk in stream:
-                    break
-            assert stream.state == "cancelled"
-            [attempt] = router.ledger
-            assert attempt.outcome == "cancelled"
-            assert attempt.cost.basis == "estimated"
-            assert attempt.cost.amount is not None
-            assert attempt.cost.amount > 0
-            await until(lambda: simulator.requests[0].disconnected)
+    async with Simulator({"m": [reply]}) as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
+        async with router.stream(model="r", messages=hello) as stream:
+            async for _chunk in stream:
+                break
+        assert stream.state == "cancelled"
+        [attempt] = router.ledger
+        assert attempt.outcome == "cancelled"
+        assert attempt.cost.basis == "estimated"
+        assert attempt.cost.amount is not None
+        assert attempt.cost.amount > 0
+        await until(lambda: simulator.requests[0].disconnected)
     gc.collect()
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from turnout import InternalServerError, Router, StreamStateError
 from turnout.testing import Reply, Simulator
 
