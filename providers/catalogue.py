@@ -169,7 +169,6 @@ class Preset(Strict):
     request_id_headers: Names = ()
     encode_hooks: Names = ()
     """Named functions of `providers/dialects/hooks.py` for what no row can say."""
-    decode_hooks: Names = ()
 
     def thinking_of(self, model: str) -> Thinking:
         """The thinking control of one model: the first rule that matches its name, else the row's."""

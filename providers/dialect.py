@@ -43,7 +43,7 @@ class Target:
     query: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Request fields for this target only; the router applies them before encoding."""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     on_unsupported: OnUnsupported = "refuse"
     max_response_bytes: int = 64 * 1024 * 1024
 
@@ -77,7 +77,7 @@ class Decoder(Protocol):
         ...
 
     def close(self) -> Iterator[ChatChunk]:
-        """Yield what is left at the end of the bytes; raise StreamInterruptedError if no terminal event came."""
+        """Yield what is left when the bytes end; StreamInterruptedError if no terminal event came."""
         ...
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RequestError(TurnoutError):
-    """The request breaks the contract; `field` is the path of what is wrong, such as `messages[0].content`."""
+    """The request breaks the contract; `field` is the path of it, such as `messages[0].content`."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         self.field = field
@@ -39,7 +39,9 @@ class UnsupportedError(TurnoutError):
 
     kind: ClassVar[Kind] = "unsupported"
 
-    def __init__(self, message: str, *, field: str, provider: str | None = None, model: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, field: str, provider: str | None = None, model: str | None = None
+    ) -> None:
         self.field = field
         self.provider = provider
         self.model = model

@@ -17,6 +17,7 @@ import dataclasses
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from email.utils import format_datetime
 from typing import NamedTuple, TypeVar
 
 import anyio
@@ -70,7 +71,9 @@ class Wire:
                 response = await limits.run(lambda: connection.enter_async_context(sending))
                 if not 200 <= response.status < 300:
                     body = await limits.run(lambda: _error_body(response))
-                    raise planned.dialect.error(response.status, response.headers, body, planned.target)
+                    # a wait until a date needs a now; a server that does not tell its own is taken to share ours
+                    headers = {"date": format_datetime(self._clock.now(), usegmt=True), **response.headers}
+                    raise planned.dialect.error(response.status, headers, body, planned.target)
                 reply = WireReply(call, request, wire, response, limits)
                 await reply.begin()
             except ProviderError as error:

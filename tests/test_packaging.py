@@ -1,4 +1,4 @@
-"""The build's hand-kept lists agree with the folders, so that no wheel leaves a package or a data file behind."""
+"""The build's hand-kept lists agree with the folders, so that no wheel leaves a package behind."""
 
 from __future__ import annotations
 

@@ -18,7 +18,12 @@ def names_for_type_checkers() -> dict[str, str]:
     """What the `if TYPE_CHECKING` block imports, and from where."""
     found: dict[str, str] = {}
     for node in ast.walk(DOOR):
-        if isinstance(node, ast.ImportFrom) and node.module not in (None, "__future__", "importlib", "typing"):
+        if isinstance(node, ast.ImportFrom) and node.module not in (
+            None,
+            "__future__",
+            "importlib",
+            "typing",
+        ):
             home = node.module if node.level == 0 else f"turnout.{node.module}"
             found |= {alias.name: str(home) for alias in node.names}
     return found

@@ -86,7 +86,10 @@ class Decision:
 
 def ceiling(settings: Retry, error: ProviderError, tries: int) -> float:
     """The longest backoff after `tries` failed tries, in seconds."""
-    base = settings.rate_limit_base if error.kind == "rate_limit" else settings.base
+    return _grown(settings, settings.rate_limit_base if error.kind == "rate_limit" else settings.base, tries)
+
+
+def _grown(settings: Retry, base: float, tries: int) -> float:
     try:
         return min(base * settings.factor ** (tries - 1), settings.cap)
     except OverflowError:
@@ -95,8 +98,8 @@ def ceiling(settings: Retry, error: ProviderError, tries: int) -> float:
 
 def longest_pause(settings: Retry, tries: int) -> float:
     """The most seconds that may pass between a failed try and the next: backoff or the server's wait."""
-    bases = max(settings.base, settings.rate_limit_base)
-    return max(settings.max_server_wait, min(bases * settings.factor ** (tries - 1), settings.cap))
+    backoff = _grown(settings, max(settings.base, settings.rate_limit_base), tries)
+    return max(settings.max_server_wait, backoff)
 
 
 async def _try_again(

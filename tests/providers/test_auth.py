@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_no_repr_shows_the_key() -> None:
 
 def test_a_bare_checkout_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise auth.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr(auth, "version", missing)
     assert auth.user_agent.__wrapped__() == "turnout"

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from turnout.config.settings import Kind
-from turnout.providers.catalogue import Preset, catalogue, matches, rows
+from turnout.providers.catalogue import ModelRule, Preset, ThinkingRule, catalogue, matches, rows
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialects import dialect
 from turnout.providers.dialects.hooks import ENCODE_HOOKS
@@ -108,7 +108,8 @@ def test_efforts_stand_in_order_and_aliases_lead_to_them(row: Preset) -> None:
 
 
 def test_patterns_are_lower_case_since_models_are_compared_so(row: Preset) -> None:
-    patterns = [name for rule in (*row.thinking_rules, *row.model_rules) for name in rule.models]
+    rules: list[ThinkingRule | ModelRule] = [*row.thinking_rules, *row.model_rules]
+    patterns = [name for rule in rules for name in rule.models]
     assert patterns == [pattern.lower() for pattern in patterns]
 
 

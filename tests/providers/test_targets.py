@@ -126,7 +126,7 @@ def test_a_misspelt_option_suggests_the_nearest() -> None:
 
 
 def test_an_option_in_an_address_of_ones_own() -> None:
-    with pytest.raises(ConfigError, match="option 'region' is missing; give it under options$"):
+    with pytest.raises(ConfigError, match=r"option 'region' is missing; give it under options$"):
         made("h", dialect="openai", base_url="https://{region}.example")
     target = made("h", dialect="openai", base_url="https://{region}.example", options={"region": "eu"})
     assert target.base_url == "https://eu.example"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import pytest
@@ -26,11 +26,19 @@ pytestmark = pytest.mark.anyio
 Answer = Callable[[SocketStream], Awaitable[None]]
 
 
+async def request_of(stream: SocketStream) -> bytes:
+    """One whole request, in however many packets it comes."""
+    data = b""
+    while not data.endswith(b"\r\n\r\n{}"):
+        data += await stream.receive()
+    return data
+
+
 def saying(*pieces: bytes) -> Answer:
     """A server that reads one request, writes the pieces and hangs up."""
 
     async def answer(stream: SocketStream) -> None:
-        await stream.receive()
+        await request_of(stream)
         for piece in pieces:
             await stream.send(piece)
 
@@ -43,10 +51,8 @@ async def server(answer: Answer) -> AsyncIterator[str]:
 
     async def connected(stream: SocketStream) -> None:
         async with stream:
-            try:
+            with suppress(anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
                 await answer(stream)
-            except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
-                pass
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     async with listener, anyio.create_task_group() as tasks:
@@ -92,7 +98,7 @@ async def test_the_request_goes_out_as_it_was_written() -> None:
     seen: list[bytes] = []
 
     async def listen(stream: SocketStream) -> None:
-        seen.append(await stream.receive())
+        seen.append(await request_of(stream))
         await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     async with server(listen) as url:
@@ -110,7 +116,7 @@ async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
 
     async def redirect(stream: SocketStream) -> None:
         while True:
-            requests.append(await stream.receive())
+            requests.append(await request_of(stream))
             await stream.send(
                 b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\nset-cookie: id=1\r\ncontent-length: 0\r\n\r\n"
             )
@@ -212,7 +218,7 @@ async def test_leaving_early_closes_the_socket_and_leaks_nothing(pieces_read: in
     closed = anyio.Event()
 
     async def endless(stream: SocketStream) -> None:
-        await stream.receive()
+        await request_of(stream)
         await stream.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
         try:
             while True:
@@ -234,7 +240,7 @@ async def test_cancelling_a_read_closes_the_socket_and_leaks_nothing() -> None:
     gone = anyio.Event()
 
     async def silent(stream: SocketStream) -> None:
-        await stream.receive()
+        await request_of(stream)
         await stream.send(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
             await stream.receive()

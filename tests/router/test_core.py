@@ -219,7 +219,9 @@ async def test_a_given_client_carries_the_calls_and_stays_open(
         assert simulator.requests[0].headers["x-mine"] == "1"
 
 
-async def test_any_client_with_the_same_interface_will_do(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_any_client_with_the_same_interface_will_do(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     httpx2 = pytest.importorskip("httpx2")
     async with Simulator({"m": [Reply(status=500), Reply(text="Fine")]}) as simulator:
         async with httpx2.AsyncClient() as client:
@@ -241,7 +243,9 @@ async def test_models_are_listed_as_the_provider_names_them(make_router: MakeRou
     assert {model.id for model in models.data} == {"m", "org/n"}
 
 
-async def test_explaining_sends_nothing_and_tells_everything(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_explaining_sends_nothing_and_tells_everything(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     routes = {
         "r": {
             "chain": ["a/m", {"target": "b/n", "request": {"temperature": 0}}],

@@ -36,14 +36,6 @@ MakeRouter = Callable[..., Router]
 Conversation = list[dict[str, Any]]
 
 
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait until the other side has noticed."""
-    with anyio.fail_after(3):
-        while not holds():
-            await anyio.sleep(0.01)
-
-
 FAILURES = {
     "rate_limit": Reply(status=429),
     "quota": Reply(status=429, error={"message": "Quota used up.", "code": "insufficient_quota"}),
@@ -53,9 +45,7 @@ FAILURES = {
     "malformed": Reply(body=b"<html>Welcome</html>"),
     "interrupted": Reply(end_after_events=1),
     "empty": Reply(text=""),
-    "context_window": Reply(
-        status=400, error={"message": "Too long.", "code": "context_length_exceeded"}
-    ),
+    "context_window": Reply(status=400, error={"message": "Too long.", "code": "context_length_exceeded"}),
     "authentication": Reply(status=401),
     "permission": Reply(status=403),
     "not_found": Reply(status=404),
@@ -183,11 +173,15 @@ async def test_no_secret_is_in_any_error_or_ledger_line(make_router: MakeRouter,
             with pytest.raises(AllTargetsFailedError) as caught:
                 await router.complete(model="r", messages=hello)
 
-    told = "".join(traceback.format_exception(caught.value)) + repr(list(router.ledger)) + repr(router.settings)
+    told = (
+        "".join(traceback.format_exception(caught.value)) + repr(list(router.ledger)) + repr(router.settings)
+    )
     assert "0123456789abcdef" not in told
 
 
-async def test_a_servers_wait_is_kept_before_the_next_try(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_a_servers_wait_is_kept_before_the_next_try(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     clock = ManualClock()
     script = [Reply(status=429, headers={"retry-after": "7"}), Reply(text="Fine")]
     async with Simulator({"m": script}) as simulator:
@@ -229,7 +223,7 @@ async def test_a_slow_target_loses_its_turn(make_router: MakeRouter, hello: Conv
     async with Simulator({"slow": [slow]}) as simulator:
         async with make_router(simulator, routes) as router:
             reply = await router.complete(model="r", messages=hello)
-        await until(lambda: simulator.requests[0].disconnected)
+        await gone(simulator)
 
     [late, answered] = reply.trace.attempts
     assert late.error is not None
@@ -254,7 +248,9 @@ async def test_a_server_that_nobody_reaches_is_a_connection_failure(hello: Conve
     assert router.ledger.total.cost == 0  # nothing was sent, so this is known
 
 
-async def test_the_deadline_ends_the_call_with_what_was_tried(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_the_deadline_ends_the_call_with_what_was_tried(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     async with Simulator({"slow": [Reply(latency=5)]}) as simulator:
         async with make_router(simulator, {"r": ["a/slow"]}) as router:
             with pytest.raises(DeadlineExceededError, match=r"deadline of 0\.2 s") as caught:
@@ -266,7 +262,9 @@ async def test_the_deadline_ends_the_call_with_what_was_tried(make_router: MakeR
     assert 0.15 < attempt.seconds < 2
 
 
-async def test_a_silent_target_leaves_time_for_those_behind_it(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_a_silent_target_leaves_time_for_those_behind_it(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     async with Simulator({"slow": [Reply(latency=5)]}) as simulator:
         async with make_router(simulator, {"r": ["a/slow", "b/ok"]}) as router:
             reply = await router.complete(model="r", messages=hello, deadline=1.2)
@@ -299,7 +297,7 @@ async def test_a_cancelled_call_closes_its_socket_and_is_in_the_ledger(
         async with make_router(simulator, {"r": ["a/slow", "b/ok"]}) as router:
             with anyio.move_on_after(0.2) as scope:
                 await router.complete(model="r", messages=hello)
-        await until(lambda: simulator.requests[0].disconnected)
+        await gone(simulator)
         assert scope.cancelled_caught
         assert len(simulator.requests) == 1
 

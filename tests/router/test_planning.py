@@ -100,7 +100,9 @@ def test_the_called_route_gives_the_deadline_the_attempts_and_the_kinds() -> Non
 
 
 @pytest.mark.parametrize(("said", "attempts"), [({}, 6), ({"max_attempts": 3}, 3)])
-def test_a_long_chain_gets_a_try_for_each_target_unless_told_otherwise(said: dict[str, int], attempts: int) -> None:
+def test_a_long_chain_gets_a_try_for_each_target_unless_told_otherwise(
+    said: dict[str, int], attempts: int
+) -> None:
     routes = {"r": [f"a/{number}" for number in range(6)]}
 
     assert planner(routes, defaults=said).plan("r").max_attempts == attempts
@@ -156,7 +158,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         "astray": Route.model_validate([{"route": "abuot"}]),
         "wrong": Route.model_validate([{"target": "a/1", "request": {"temperature": 9}}]),
     }
-    made = planner_for(Settings.model_validate({"providers": {"a": PROVIDER}}).model_copy(update={"routes": routes}))
+    made = planner_for(
+        Settings.model_validate({"providers": {"a": PROVIDER}}).model_copy(update={"routes": routes})
+    )
 
     with pytest.raises(ConfigError) as caught:
         made.compile_all()
@@ -191,7 +195,9 @@ nodes = st.recursive(
 
 
 @given(st.lists(nodes, min_size=1, max_size=4))
-def test_however_chains_nest_each_target_is_planned_once_in_the_order_of_first_mention(chain: list[Any]) -> None:
+def test_however_chains_nest_each_target_is_planned_once_in_the_order_of_first_mention(
+    chain: list[Any],
+) -> None:
     def leaves(node: Any) -> list[str]:
         return [node] if isinstance(node, str) else [leaf for one in node["chain"] for leaf in leaves(one)]
 

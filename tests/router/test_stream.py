@@ -33,13 +33,6 @@ Conversation = list[dict[str, Any]]
 LONG = "one two three four five six seven eight nine ten"
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait until the other side has noticed."""
-    with anyio.fail_after(3):
-        while not holds():
-            await anyio.sleep(0.01)
-
-
 async def read(stream: ChatStream) -> list[ChatChunk]:
     """Every chunk."""
     return [chunk async for chunk in stream]
@@ -179,7 +172,7 @@ async def test_leaving_early_closes_the_socket_and_settles_the_ledger(
         assert attempt.cost.basis == "estimated"
         assert attempt.cost.amount is not None
         assert attempt.cost.amount > 0
-        await until(lambda: simulator.requests[0].disconnected)
+        await gone(simulator)
     gc.collect()
 
 
@@ -192,7 +185,7 @@ async def test_an_error_of_the_callers_own_leaves_the_same_way(
             with pytest.raises(ZeroDivisionError):
                 async with stream:
                     _ = 1 / 0
-            await until(lambda: simulator.requests[0].disconnected)
+            await gone(simulator)
 
     assert stream.state == "cancelled"
     assert len(simulator.requests) == 1
@@ -209,7 +202,7 @@ async def test_cancelling_the_reader_closes_the_socket_and_settles_the_ledger(
             assert scope.cancelled_caught
             assert stream.state == "cancelled"
             assert [attempt.outcome for attempt in router.ledger] == ["cancelled"]
-            await until(lambda: simulator.requests[0].disconnected)
+            await gone(simulator)
     gc.collect()
 
 
@@ -222,7 +215,7 @@ async def test_cancelling_before_the_first_word_is_in_the_ledger_too(
             with anyio.move_on_after(0.2):
                 async with stream:
                     raise AssertionError
-            await until(lambda: simulator.requests[0].disconnected)
+            await gone(simulator)
 
     assert stream.state == "cancelled"
     assert [attempt.outcome for attempt in router.ledger] == ["cancelled"]
@@ -257,7 +250,9 @@ async def test_a_slow_but_steady_stream_outlives_the_limit_on_its_first_word(
     assert stream.trace.seconds > 0.4
 
 
-async def test_the_deadline_holds_in_the_middle_of_a_stream(make_router: MakeRouter, hello: Conversation) -> None:
+async def test_the_deadline_holds_in_the_middle_of_a_stream(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     async with Simulator({"m": [Reply(text=LONG, stall_after_events=3)]}) as simulator:
         async with make_router(simulator, {"r": ["a/m"]}) as router:
             async with router.stream(model="r", messages=hello, deadline=0.4) as stream:

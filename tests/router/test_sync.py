@@ -60,7 +60,9 @@ def test_threads_may_share_one(make_router: MakeRouter, hello: Conversation) -> 
             assert [call.result().text for call in calls] == ["Hello"] * 24
 
 
-def test_it_is_used_inside_its_context_and_leaves_no_thread(make_router: MakeRouter, hello: Conversation) -> None:
+def test_it_is_used_inside_its_context_and_leaves_no_thread(
+    make_router: MakeRouter, hello: Conversation
+) -> None:
     before = threading.active_count()
     with Simulator().serving() as simulator:
         router = make_router(simulator, {"r": ["a/m"]}).sync()

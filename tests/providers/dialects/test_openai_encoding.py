@@ -14,9 +14,11 @@ from turnout.config.settings import OnUnsupported, ProviderSettings
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, Record
 from turnout.providers.dialect import Target, WireRequest
+from turnout.providers.dialects import dialect
 from turnout.providers.dialects.openai_encoding import encode
 from turnout.providers.errors import RequestError, UnsupportedError
 from turnout.providers.targets import resolve
+from turnout.providers.thinking import thinking_intent
 
 Fields = dict[str, Any]
 Records = Callable[[type[Record]], st.SearchStrategy[Any]]
@@ -30,6 +32,7 @@ CALLED = [
     {"role": "tool", "tool_call_id": "call_1", "content": "9"},
 ]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+NAMED = {"type": "function", "function": {"name": "now"}}
 IMAGE = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
 
 
@@ -94,6 +97,20 @@ def test_the_routers_own_words_are_never_sent() -> None:
     payload, changes = sent(target("openai-compatible"), tags={"team": "x"}, trace="t", cost=1)
     assert set(payload) == {"model", "messages"}
     assert changes == {"tags": "dropped", "trace": "dropped", "cost": "dropped"}
+
+
+def test_the_dialect_speaks_both_ways() -> None:
+    openai, to = dialect("openai"), target("openai", "gpt-4o")
+    request = ChatCompletion.parse({"model": "m", "messages": [USER], "stream": True})
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    body = json.dumps(
+        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    )
+    assert openai.decode(body.encode(), request, to).text == "Hi"
+    event = {"id": "1", "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}
+    stream = f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()
+    assert "".join(chunk.text or "" for chunk in openai.decoder(request, to).feed(stream)) == "Hi"
+    assert openai.error(429, {}, b"{}", to).kind == "rate_limit"
 
 
 # Streams
@@ -215,9 +232,10 @@ def test_service_tiers_of_another_host_are_dropped() -> None:
         ("deepseek", {"tools": [{"type": "custom", "custom": {"name": "c"}}]}, "tools[0]"),
         ("deepseek", {"modalities": ["text", "audio"], "audio": {"format": "wav", "voice": "v"}}, "audio"),
         ("zai", {"tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
-        ("lm-studio", {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "now"}}}, "tool_choice"),
+        ("lm-studio", {"tools": [TOOL], "tool_choice": NAMED}, "tool_choice"),
         ("openai", {"stop": "x"}, "stop"),
-        ("ollama", {"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content[0].image_url.url"),
+        ("ollama", {"messages": [{"role": "user", "content": [IMAGE]}]},
+         "messages[0].content[0].image_url.url"),
         ("groq", {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
          "messages[0].content[0]"),
     ],
@@ -239,7 +257,8 @@ def test_what_shapes_the_answer_is_refused_or_dropped_as_the_user_chose(
 @pytest.mark.parametrize(
     "hint",
     [{"store": True}, {"metadata": {"a": "b"}}, {"service_tier": "flex"}, {"verbosity": "low"},
-     {"prompt_cache_key": "k"}, {"safety_identifier": "s"}, {"prediction": {"type": "content", "content": "x"}},
+     {"prompt_cache_key": "k"}, {"safety_identifier": "s"},
+     {"prediction": {"type": "content", "content": "x"}},
      {"web_search_options": {}}, {"logit_bias": {"1": 2}}, {"user": "u"}],
     ids=lambda hint: next(iter(hint)),
 )  # fmt: skip
@@ -412,7 +431,7 @@ def test_qwq_takes_no_system_message() -> None:
 
 
 def test_names_are_dropped_where_they_are_not_taken() -> None:
-    named = {**USER, "name": "ann"}
+    named: Fields = {**USER, "name": "ann"}
     assert messages(target("vllm"), named)[0] == [named]
     for preset in ("groq", "xai", "mistral"):
         assert messages(target(preset), named) == ([USER], {"messages[0].name": "dropped"})
@@ -455,7 +474,8 @@ def test_refusals_become_text_where_the_wire_knows_none() -> None:
         {"role": "assistant", "content": "Well"},
     ]
     assert changes == {
-        "messages[0].refusal": "emulated", "messages[1].content[0]": "emulated", "messages[2].refusal": "dropped",
+        "messages[0].refusal": "emulated", "messages[1].content[0]": "emulated",
+        "messages[2].refusal": "dropped",
     }  # fmt: skip
 
 
@@ -512,7 +532,8 @@ ANSWER = CALLED[2]
 
 @pytest.mark.parametrize(
     ("preset", "model", "field"),
-    [("vllm", "qwen3", "reasoning"), ("sglang", "qwen3", "reasoning_content"), ("ollama", "qwen3", "reasoning"),
+    [("vllm", "qwen3", "reasoning"), ("sglang", "qwen3", "reasoning_content"),
+     ("ollama", "qwen3", "reasoning"),
      ("llama-cpp", "qwen3", "reasoning_content"), ("dashscope", "qwen3.7-plus", "reasoning_content"),
      ("groq", "openai/gpt-oss-20b", "reasoning"), ("zai", "glm-5", "reasoning_content")],
 )  # fmt: skip
@@ -611,10 +632,12 @@ def test_any_request_is_sent_whole_or_its_changes_are_told(data: st.DataObject, 
     request = data.draw(records(ChatCompletion))
     to = target(data.draw(st.sampled_from(HOSTS)), data.draw(st.sampled_from(MODELS)), "drop")
     try:
-        wire = encode(request, to)
-    except RequestError as contradiction:
-        assert contradiction.field in {"reasoning_effort", "thinking_budget"}
+        thinking_intent(request)
+    except RequestError:
+        with pytest.raises(RequestError, match="give one of them"):
+            encode(request, to)
         return
+    wire = encode(request, to)
     payload = json.loads(wire.body)
     assert payload["model"] == to.model
     assert payload.get("stream", False) is wire.stream
@@ -646,5 +669,5 @@ def test_refusing_never_drops_what_shapes_the_answer(data: st.DataObject, record
     payload = json.loads(wire.body)
     for name in ("n", "stop", "logprobs", "response_format", "modalities", "audio"):
         value = request.wire().get(name)
-        default = (None, 1, False, [], {"type": "text"}, ["text"])
+        default: tuple[Any, ...] = (None, 1, False, [], {"type": "text"}, ["text"])
         assert name in payload or value in default

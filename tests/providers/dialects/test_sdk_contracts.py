@@ -33,15 +33,19 @@ FUNCTION: Fields = {
 }
 CALL = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
 TEXT = {"type": "text", "text": "Look", "cache_control": {"type": "ephemeral"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+SOUND = {"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}
+STRICT_SCHEMA = {"name": "a", "schema": {"type": "object"}, "strict": True}
+LOOSE_SCHEMA = {"name": "a", "schema": {}, "description": "d"}
 MESSAGES: list[list[Fields]] = [
     [{"role": "system", "content": "Be brief."}],
     [{"role": "developer", "content": [TEXT]}],
-    [{"role": "user", "content": [TEXT, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}],
-    [{"role": "user", "name": "ann", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]}],
+    [{"role": "user", "content": [TEXT, IMAGE]}],
+    [{"role": "user", "name": "ann", "content": [SOUND]}],
     [{"role": "user", "content": [TEXT, {"type": "file", "file": {"file_id": "f1"}}]}],
     [{"role": "assistant", "content": "Hm", "reasoning": "Let me see", "name": "bot"}],
     [{"role": "assistant", "refusal": "No."}],
-    [{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "No."}]}],
+    [{"role": "assistant", "content": [TEXT, {"type": "refusal", "refusal": "No."}]}],
     [{"role": "assistant", "content": "x", "audio": {"id": "a"}}],
     [
         {"role": "assistant", "content": None, "tool_calls": [CALL], "reasoning": "Look it up",
@@ -56,9 +60,12 @@ MESSAGES: list[list[Fields]] = [
 FEATURES: list[Fields] = [
     {"temperature": 0.5}, {"top_p": 0.9}, {"seed": 7}, {"n": 2}, {"stop": ["a", "b"]}, {"stop": "a"},
     {"max_tokens": 50}, {"max_completion_tokens": 50}, {"presence_penalty": 0.1, "frequency_penalty": -0.1},
-    {"logit_bias": {"50": 3}}, {"logprobs": True, "top_logprobs": 2}, {"user": "u"}, {"safety_identifier": "s"},
-    {"store": True, "metadata": {"a": "b"}}, {"service_tier": "auto"}, {"service_tier": "flex"}, {"verbosity": "low"},
-    {"prompt_cache_key": "k"}, {"prediction": {"type": "content", "content": [{"type": "text", "text": "x"}]}},
+    {"logit_bias": {"50": 3}}, {"logprobs": True, "top_logprobs": 2},
+    {"user": "u"}, {"safety_identifier": "s"},
+    {"store": True, "metadata": {"a": "b"}}, {"service_tier": "auto"},
+    {"service_tier": "flex"}, {"verbosity": "low"},
+    {"prompt_cache_key": "k"},
+    {"prediction": {"type": "content", "content": [{"type": "text", "text": "x"}]}},
     {"web_search_options": {"search_context_size": "low"}}, {"modalities": ["text"]},
     {"modalities": ["text", "audio"], "audio": {"format": "wav", "voice": "alloy"}},
     {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}], "tool_choice": "required"},
@@ -70,13 +77,15 @@ FEATURES: list[Fields] = [
     {"tools": []},
     {"functions": [FUNCTION], "function_call": "auto"},
     {"response_format": {"type": "text"}}, {"response_format": {"type": "json_object"}},
-    {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}, "strict": True}}},
-    {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}, "description": "d"}}},
-    {"enable_thinking": True}, {"enable_thinking": False}, {"reasoning_effort": "none"}, {"reasoning_effort": "minimal"},
+    {"response_format": {"type": "json_schema", "json_schema": STRICT_SCHEMA}},
+    {"response_format": {"type": "json_schema", "json_schema": LOOSE_SCHEMA}},
+    {"enable_thinking": True}, {"enable_thinking": False},
+    {"reasoning_effort": "none"}, {"reasoning_effort": "minimal"},
     {"reasoning_effort": "medium"}, {"reasoning_effort": "max"}, {"thinking_budget": 2048},
     {"thinking_budget": 100, "reasoning_effort": "low"},
     {"stream": True}, {"stream": True, "stream_options": {"include_usage": False}}, {"stream": False},
-    {"top_k": 4, "min_p": 0.1, "repetition_penalty": 1.1}, {"chat_template_kwargs": {"enable_thinking": True}},
+    {"top_k": 4, "min_p": 0.1, "repetition_penalty": 1.1},
+    {"chat_template_kwargs": {"enable_thinking": True}},
     {"tags": {"team": "x"}, "enable_search": True},
 ]  # fmt: skip
 
@@ -115,7 +124,7 @@ def target(preset: str, model: str) -> Target:
 
 
 def read_through(value: Any) -> None:
-    """Go through all of a validated value: pydantic checks what an SDK calls Iterable only while it is read."""
+    """Go through all of a validated value: pydantic checks an SDK's Iterable only while it is read."""
     if isinstance(value, Mapping):
         for item in value.values():
             read_through(item)

@@ -83,9 +83,7 @@ async def test_attempts_are_numbered_within_their_call(make_router: MakeRouter, 
 
 async def test_calls_at_the_same_time_keep_their_own_lines(make_router: MakeRouter) -> None:
     async def one(router: Router, job: str) -> None:
-        await router.complete(
-            model="r", messages=[{"role": "user", "content": job}], tags={"job": job}
-        )
+        await router.complete(model="r", messages=[{"role": "user", "content": job}], tags={"job": job})
 
     async with Simulator() as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
         async with anyio.create_task_group() as tasks:

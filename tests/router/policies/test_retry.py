@@ -25,9 +25,7 @@ def call_with(settings: Retry, *, max_attempts: int = 20, deadline: float = 100.
     """A call to one target that is tried as `settings` say."""
     config = {
         "providers": {"a": {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}},
-        "routes": {
-            "r": {"chain": ["a/m"], "retry": settings.model_dump(), "max_attempts": max_attempts}
-        },
+        "routes": {"r": {"chain": ["a/m"], "retry": settings.model_dump(), "max_attempts": max_attempts}},
     }
     plan = Router(config, env={})._planner.plan("r")
     return Call(
@@ -155,7 +153,9 @@ def test_backoff_is_drawn_below_its_ceiling_and_half_of_what_is_left(
 ) -> None:
     settings = Retry(base=base, factor=factor, cap=cap, attempts=20)
     error = InternalServerError("no")
-    wait = Decision(call_with(settings, deadline=deadline), ManualClock(), Random(seed)).wait(error, tries=tries)
+    wait = Decision(call_with(settings, deadline=deadline), ManualClock(), Random(seed)).wait(
+        error, tries=tries
+    )
 
     assert 0 <= wait <= min(ceiling(settings, error, tries), deadline / 2)
     assert ceiling(settings, error, tries) <= cap
