@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -29,6 +30,7 @@ NEVER_SENT = "connect_failed"
 """`code` of an error that came before anything could be sent."""
 NEVER_CONNECTED = "connect_timeout"
 """`code` of a timeout that came before anything could be sent."""
+_ZLIB = ("gzip", "x-gzip", "deflate")
 _CLOSING = 2.0  # seconds that closing a connection may take before it is given up
 
 
@@ -99,7 +101,7 @@ class HttpxTransport:
         async with AsyncExitStack() as stack:
             response = _HttpxResponse(await self._open(request, connect_timeout), max_bytes)
             stack.push_async_callback(response.aclose)
-            response.check_announced_size()
+            response.check_head()
             yield response
 
     def prepare(self) -> None:
@@ -144,7 +146,9 @@ class _HttpxResponse:
 
     def __init__(self, response: Any, max_bytes: int | None) -> None:
         self._response = response
-        self._pieces: Any = response.aiter_bytes()
+        # raw, since an error while httpx unpacks would leave its inner generators half-way
+        self._pieces: Any = response.aiter_raw()
+        self._unpack: Any = None
         self._max_bytes = max_bytes
         self._taken = 0
         self._ended = False
@@ -153,8 +157,16 @@ class _HttpxResponse:
             str(name).lower(): str(value) for name, value in response.headers.items()
         }
 
-    def check_announced_size(self) -> None:
-        """Refuse at once what its content-length says is too large."""
+    def check_head(self) -> None:
+        """Refuse at once what its content-length says is too large, or its content-encoding unreadable."""
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding in _ZLIB:
+            self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip and zlib, whichever it is
+        elif coding not in ("", "identity"):
+            raise MalformedResponseError(
+                f"the answer has the content-encoding {coding[:40]!r}, which was not asked for.",
+                status=self.status,
+            )
         announced = self.headers.get("content-length", "")
         if announced.isascii() and announced.isdecimal():
             self._check_size(int(announced))
@@ -163,11 +175,12 @@ class _HttpxResponse:
         """The next piece; empty at the end."""
         trouble: TurnoutError
         try:
-            async for piece in self._pieces:
+            async for raw in self._pieces:
+                piece = bytes(raw) if self._unpack is None else self._unpacked(raw)
                 if piece:
                     self._taken += len(piece)
                     self._check_size(self._taken)
-                    return bytes(piece)
+                    return piece
             self._ended = True
         except TurnoutError:
             raise
@@ -196,6 +209,17 @@ class _HttpxResponse:
                     while True:  # what was already buffered still comes before the end
                         await anext(self._pieces)
             await self._pieces.aclose()
+
+    def _unpacked(self, raw: bytes) -> bytes:
+        """What a packed piece holds; never more of it than the limit allows, however well it was packed."""
+        room = 0 if self._max_bytes is None else self._max_bytes - self._taken + 1
+        try:
+            piece: bytes = self._unpack.decompress(raw, room)
+        except zlib.error:
+            raise MalformedResponseError(
+                "the answer's content-encoding is broken.", status=self.status
+            ) from None
+        return piece
 
     def _check_size(self, size: int) -> None:
         if self._max_bytes is not None and size > self._max_bytes:
@@ -231,8 +255,6 @@ def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | N
             "a header of the request cannot be sent; look for line breaks and characters beyond ASCII in the "
             "provider's api_key and headers."
         )
-    if "DecodingError" in names:
-        return MalformedResponseError("the answer's content-encoding is broken.")
     if "TransportError" in names:
         what = _WHAT.get(type(error).__name__, "the connection failed")
         code = NEVER_SENT if "ConnectError" in names else None

@@ -71,7 +71,7 @@ class Wire:
                 response = await limits.run(lambda: connection.enter_async_context(sending))
                 if not 200 <= response.status < 300:
                     body = await limits.run(lambda: _error_body(response))
-                    # a wait until a date needs a now; a server that does not tell its own is taken to share ours
+                    # a wait until a date needs a now: ours, where the server does not tell its own
                     headers = {"date": format_datetime(self._clock.now(), usegmt=True), **response.headers}
                     raise planned.dialect.error(response.status, headers, body, planned.target)
                 reply = WireReply(call, request, wire, response, limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import gzip
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -68,6 +69,7 @@ def post(url: str, **headers: str) -> WireRequest:
 @asynccontextmanager
 async def transport() -> AsyncIterator[HttpxTransport]:
     carrier = HttpxTransport()
+    carrier.prepare()
     try:
         yield carrier
     finally:
@@ -102,7 +104,7 @@ async def test_the_request_goes_out_as_it_was_written() -> None:
         await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     async with server(listen) as url:
-        await fetch(url, Authorization="Bearer k", **{"Content-Type": "application/json"})
+        await fetch(url, **{"Authorization": "Bearer k", "Content-Type": "application/json"})
 
     head, _, body = seen[0].lower().partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
@@ -140,6 +142,19 @@ async def test_a_compressed_body_is_unpacked_and_its_size_counted_unpacked() -> 
             await fetch(url, max_bytes=50_000)
 
 
+async def test_a_bomb_is_defused() -> None:
+    packed = gzip.compress(b"0" * (200 * 1024 * 1024))
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
+    tracemalloc.start()
+    try:
+        async with server(saying(head, packed)) as url:
+            with pytest.raises(MalformedResponseError, match="larger than 1000000 bytes"):
+                await fetch(url, max_bytes=1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
 async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (200 * 1024 * 1024)
     async with server(saying(head)) as url:
@@ -156,10 +171,15 @@ async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
         (
             (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc",),
             MalformedResponseError,
-            "content-encoding",
+            "content-encoding is broken",
+        ),
+        (
+            (b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 3\r\n\r\nabc",),
+            MalformedResponseError,
+            "'br', which was not asked for",
         ),
     ],
-    ids=["nothing", "half a body", "no HTTP", "no gzip"],
+    ids=["nothing", "half a body", "no HTTP", "no gzip", "brotli"],
 )
 async def test_what_breaks_on_the_way_has_a_type(
     pieces: tuple[bytes, ...], error: type[ProviderError], words: str

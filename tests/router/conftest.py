@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import anyio
 import pytest
 
 from turnout import Router
 from turnout.testing import Simulator
 
 MakeRouter = Callable[..., Router]
+Gone = Callable[[Simulator], Awaitable[None]]
 
 
 def settings_for(simulator: Simulator, routes: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -35,6 +37,18 @@ def make_router() -> MakeRouter:
         return Router(settings_for(simulator, routes, **more), env={}, **{"seed": 1, **options})
 
     return make
+
+
+@pytest.fixture
+def gone() -> Gone:
+    """Waits until a simulator has noticed that its first client went away."""
+
+    async def wait(simulator: Simulator) -> None:
+        with anyio.fail_after(3):
+            while not simulator.requests[0].disconnected:
+                await anyio.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from turnout import (
     ChatCompletion,
     ConfigError,
+    MalformedResponseError,
     Message,
     RequestError,
     Router,
@@ -241,6 +243,52 @@ async def test_models_are_listed_as_the_provider_names_them(make_router: MakeRou
                 await router.models("c")
 
     assert {model.id for model in models.data} == {"m", "org/n"}
+
+
+async def test_a_list_of_models_that_cannot_be_had_is_a_typed_error(hello: Conversation) -> None:
+    async def answer(stream: anyio.abc.SocketStream, body: bytes | None) -> None:
+        async with stream:
+            await stream.receive()
+            if body is None:
+                await anyio.sleep_forever()
+            head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body or b'')}\r\n\r\n"
+            await stream.send(head.encode() + (body or b""))
+
+    async with Simulator(api_key="another key") as simulator, anyio.create_task_group() as tasks:
+        settings: dict[str, Any] = {"providers": {"closed": {"dialect": "openai", "base_url": simulator.url}}}
+        for name, body in (("odd", b'{"data": 7}'), ("mute", None)):
+            listener = await tasks.start(listening, partial(answer, body=body))
+            settings["providers"][name] = {"dialect": "openai", "base_url": listener}
+        settings["providers"]["mute"]["timeouts"] = {"first_token": "100ms"}
+        async with Router(settings) as router:
+            with pytest.raises(AuthenticationError):
+                await router.models("closed")
+            with pytest.raises(MalformedResponseError, match="no list of models"):
+                await router.models("odd")
+            with pytest.raises(AttemptTimeoutError, match=r"0\.1 s") as caught:
+                await router.models("mute")
+        tasks.cancel_scope.cancel()
+    assert caught.value.provider == "mute"
+
+
+async def listening(
+    answer: Callable[[anyio.abc.SocketStream], Any], *, task_status: anyio.abc.TaskStatus[str]
+) -> None:
+    """A bare server; tells its URL once it listens."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        task_status.started(f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}/v1")
+        await listener.serve(answer)
+
+
+async def test_limits_may_be_taken_away(make_router: MakeRouter, hello: Conversation) -> None:
+    endless = {"connect": None, "first_token": None, "idle": None, "attempt": None}
+    routes = {"r": {"chain": [{"target": "a/m", "timeouts": endless}]}}
+    async with Simulator({"m": [Reply(text="one two", drip_delay=0.01)]}) as simulator:
+        async with make_router(simulator, routes) as router:
+            async with router.stream(model="r", messages=hello) as stream:
+                texts = [chunk.text async for chunk in stream]
+            assert (await router.complete(model="r", messages=hello, stream=True)).text == "".join(texts)
+            assert router.explain(model="r", messages=hello).seconds == 120
 
 
 async def test_explaining_sends_nothing_and_tells_everything(

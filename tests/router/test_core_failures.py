@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,7 @@ from turnout.testing import Reply, Simulator
 pytestmark = pytest.mark.anyio
 
 MakeRouter = Callable[..., Router]
+Gone = Callable[[Simulator], Awaitable[None]]
 Conversation = list[dict[str, Any]]
 
 
@@ -217,7 +218,9 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("case", LIMITS)
-async def test_a_slow_target_loses_its_turn(make_router: MakeRouter, hello: Conversation, case: str) -> None:
+async def test_a_slow_target_loses_its_turn(
+    make_router: MakeRouter, hello: Conversation, gone: Gone, case: str
+) -> None:
     timeouts, slow, code = LIMITS[case]
     routes = {"r": {"chain": [{"target": "a/slow", "timeouts": timeouts, "retry": {"attempts": 1}}, "b/ok"]}}
     async with Simulator({"slow": [slow]}) as simulator:
@@ -291,7 +294,7 @@ async def test_when_time_is_up_between_targets_the_deadline_is_what_is_told(
 
 
 async def test_a_cancelled_call_closes_its_socket_and_is_in_the_ledger(
-    make_router: MakeRouter, hello: Conversation
+    make_router: MakeRouter, hello: Conversation, gone: Gone
 ) -> None:
     async with Simulator({"slow": [Reply(latency=5)]}) as simulator:
         async with make_router(simulator, {"r": ["a/slow", "b/ok"]}) as router:

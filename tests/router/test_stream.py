@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,7 @@ from turnout.testing import Reply, Simulator
 pytestmark = pytest.mark.anyio
 
 MakeRouter = Callable[..., Router]
+Gone = Callable[[Simulator], Awaitable[None]]
 Conversation = list[dict[str, Any]]
 LONG = "one two three four five six seven eight nine ten"
 
@@ -71,7 +72,7 @@ async def test_the_chunk_with_usage_is_shown_to_who_asked_for_it(
     make_router: MakeRouter, hello: Conversation, asked: bool
 ) -> None:
     async with Simulator() as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
-        options = {"stream_options": {"include_usage": True}} if asked else {}
+        options: dict[str, Any] = {"stream_options": {"include_usage": True}} if asked else {}
         async with router.stream(model="r", messages=hello, **options) as stream:
             chunks = await read(stream)
 
@@ -125,7 +126,7 @@ async def test_what_goes_wrong_after_the_first_word_is_told_with_what_had_come(
             async with router.stream(model="r", messages=hello) as stream:
                 with pytest.raises(StreamInterruptedError) as caught:
                     async for chunk in stream:
-                        seen.append(chunk.text)
+                        seen += [chunk.text]
                 assert await read(stream) == []
 
     error = caught.value
@@ -159,7 +160,7 @@ async def test_a_stream_that_nobody_can_begin_fails_where_it_is_entered(
 
 
 async def test_leaving_early_closes_the_socket_and_settles_the_ledger(
-    make_router: MakeRouter, hello: Conversation
+    make_router: MakeRouter, hello: Conversation, gone: Gone
 ) -> None:
     reply = Reply(text=LONG, drip_delay=0.05)
     async with Simulator({"m": [reply]}) as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
@@ -177,7 +178,7 @@ async def test_leaving_early_closes_the_socket_and_settles_the_ledger(
 
 
 async def test_an_error_of_the_callers_own_leaves_the_same_way(
-    make_router: MakeRouter, hello: Conversation
+    make_router: MakeRouter, hello: Conversation, gone: Gone
 ) -> None:
     async with Simulator({"m": [Reply(text=LONG, drip_delay=0.05)]}) as simulator:
         async with make_router(simulator, {"r": ["a/m", "b/n"]}) as router:
@@ -192,7 +193,7 @@ async def test_an_error_of_the_callers_own_leaves_the_same_way(
 
 
 async def test_cancelling_the_reader_closes_the_socket_and_settles_the_ledger(
-    make_router: MakeRouter, hello: Conversation
+    make_router: MakeRouter, hello: Conversation, gone: Gone
 ) -> None:
     async with Simulator({"m": [Reply(text=LONG, stall_after_events=3)]}) as simulator:
         async with make_router(simulator, {"r": ["a/m"]}) as router:
@@ -207,7 +208,7 @@ async def test_cancelling_the_reader_closes_the_socket_and_settles_the_ledger(
 
 
 async def test_cancelling_before_the_first_word_is_in_the_ledger_too(
-    make_router: MakeRouter, hello: Conversation
+    make_router: MakeRouter, hello: Conversation, gone: Gone
 ) -> None:
     async with Simulator({"m": [Reply(latency=5)]}) as simulator:
         async with make_router(simulator, {"r": ["a/m"]}) as router:

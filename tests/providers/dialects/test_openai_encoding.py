@@ -435,7 +435,7 @@ def test_names_are_dropped_where_they_are_not_taken() -> None:
     assert messages(target("vllm"), named)[0] == [named]
     for preset in ("groq", "xai", "mistral"):
         assert messages(target(preset), named) == ([USER], {"messages[0].name": "dropped"})
-    tool = {**CALLED[2], "name": "now"}
+    tool: Fields = {**ANSWERED, "name": "now"}
     assert messages(target("openai", "gpt-4o"), *CALLED[:2], tool)[1] == {"messages[2].name": "dropped"}
     assert messages(target("mistral"), *CALLED[:2], tool)[0][2]["name"] == "now"
 
