@@ -127,8 +127,7 @@ def _step(call: Call, planned: PlannedTarget, tokens: int) -> Step:
 
 def _seconds(planned: PlannedTarget, tries: int) -> float:
     timeouts = planned.target.timeouts
-    limits = [limit for limit in (timeouts.first_token, timeouts.attempt) if limit is not None]
-    once = min(limits, default=float("inf"))
+    once = min(timeouts.first_token, timeouts.attempt or timeouts.first_token)
     return tries * once + sum(longest_pause(planned.retry, number) for number in range(1, tries))
 
 

@@ -134,10 +134,9 @@ class Limits:
         if coming:
             left = call.ends_at - self.started
             uncommitted.append(self._from_start(SHARE, left * 2 / (coming + 2)))
-        first = list(uncommitted)
-        if timeouts.first_token is not None:
-            first.append(self._from_start("first_token_timeout", timeouts.first_token))
-        self._committed, self._uncommitted, self._first = min(lasting), min(uncommitted), min(first)
+        first = self._from_start("first_token_timeout", timeouts.first_token)
+        self._committed, self._uncommitted = min(lasting), min(uncommitted)
+        self._first = min(first, self._uncommitted)
 
     def _from_start(self, code: str, seconds: float) -> _Limit:
         return _Limit(self.started + seconds, code, seconds)
@@ -149,10 +148,8 @@ class Limits:
     async def next(self, step: Callable[[], Awaitable[T]], *, committed: bool) -> T:
         """Wait for a further piece; no share of the deadline counts once `committed`."""
         limit = self._committed if committed else self._uncommitted
-        if self._idle is not None:
-            idle = _Limit(self.clock.monotonic() + self._idle, "idle_timeout", self._idle)
-            limit = min(limit, idle)
-        return await self._bounded(step, limit)
+        idle = _Limit(self.clock.monotonic() + self._idle, "idle_timeout", self._idle)
+        return await self._bounded(step, min(limit, idle))
 
     async def _bounded(self, step: Callable[[], Awaitable[T]], limit: _Limit) -> T:
         left = limit.ends_at - self.clock.monotonic()

@@ -7,6 +7,7 @@ import gzip
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 import pytest
@@ -104,7 +105,8 @@ async def test_the_request_goes_out_as_it_was_written() -> None:
         await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
     async with server(listen) as url:
-        await fetch(url, **{"Authorization": "Bearer k", "Content-Type": "application/json"})
+        headers: dict[str, Any] = {"Authorization": "Bearer k", "Content-Type": "application/json"}
+        await fetch(url, **headers)
 
     head, _, body = seen[0].lower().partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")

@@ -9,10 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from turnout import (
+    AttemptTimeoutError,
+    AuthenticationError,
     ChatCompletion,
     ConfigError,
     MalformedResponseError,
@@ -278,17 +281,6 @@ async def listening(
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
         task_status.started(f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}/v1")
         await listener.serve(answer)
-
-
-async def test_limits_may_be_taken_away(make_router: MakeRouter, hello: Conversation) -> None:
-    endless = {"connect": None, "first_token": None, "idle": None, "attempt": None}
-    routes = {"r": {"chain": [{"target": "a/m", "timeouts": endless}]}}
-    async with Simulator({"m": [Reply(text="one two", drip_delay=0.01)]}) as simulator:
-        async with make_router(simulator, routes) as router:
-            async with router.stream(model="r", messages=hello) as stream:
-                texts = [chunk.text async for chunk in stream]
-            assert (await router.complete(model="r", messages=hello, stream=True)).text == "".join(texts)
-            assert router.explain(model="r", messages=hello).seconds == 120
 
 
 async def test_explaining_sends_nothing_and_tells_everything(
