@@ -28,7 +28,7 @@ class Commands(click.Group):
         given = sys.argv[1:] if args is None else list(args)
         try:
             super().main(given, *rest, **{**extra, "standalone_mode": False})
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:  # task groups wrap Ctrl-C, which is no Exception
             if "--traceback" in given:
                 raise
             alone = failures.alone(error)

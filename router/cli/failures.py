@@ -67,7 +67,12 @@ def lines(error: BaseException) -> list[str]:
 
 
 def alone(error: BaseException) -> BaseException:
-    """The one exception that a group, or a group of groups, holds; the group where it holds several."""
+    """The one exception that a group, or a group of groups, holds; the group where it holds several.
+
+    Where Ctrl-C is among several, it is the one: the others are what it broke off.
+    """
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt):
+        return KeyboardInterrupt()
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

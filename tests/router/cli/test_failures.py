@@ -179,3 +179,9 @@ def test_ctrl_c(backend: str) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stderr.read().strip() == "turnout: interrupted"
     assert process.returncode == 130
+
+
+def test_ctrl_c_among_what_it_broke_off() -> None:
+    inner = BaseExceptionGroup("tasks", [KeyboardInterrupt(), OSError("the socket was closed")])
+    group = BaseExceptionGroup("outer", [inner])
+    assert exit_code(alone(group)) == 130
