@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
+import anyio
 import click
 
 from ..testing import HOSTS, Simulator, demo_scripts, load_script, serve
@@ -33,7 +38,21 @@ def simulate(host: str, port: int, script: str | None, quirks: str, backend: str
     Any model that the script does not name repeats the last message.
     """
     scripts = demo_scripts() if script is None else load_script(script)
-    run(backend, partial(serve, host, port, scripts, quirks, _announce))
+    serving = partial(serve, host, port, scripts, quirks, _announce)
+    if os.name == "nt":  # event loops there have no signal handlers; Ctrl-C breaks in by itself
+        run(backend, serving)
+    else:
+        run(backend, partial(_until_interrupted, serving))
+    raise KeyboardInterrupt
+
+
+async def _until_interrupted(serving: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Serve until Ctrl-C, then close every connection in order."""
+    with anyio.open_signal_receiver(signal.SIGINT) as interrupts:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serving)
+            await anext(interrupts)
+            tasks.cancel_scope.cancel()
 
 
 def _announce(simulator: Simulator) -> None:
