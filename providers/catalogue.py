@@ -18,6 +18,7 @@ ThinkingStyle = Literal[
     "template",  # chat_template_kwargs.enable_thinking (llama.cpp, vLLM, SGLang, SambaNova, NIM ...)
     "type",  # thinking: {type: enabled|disabled} (DeepSeek, GLM, Kimi, MiniMax)
     "reasoning_object",  # reasoning: {effort|max_tokens|enabled} (OpenRouter, Together)
+    "budget",  # a number of tokens alone, where 0 is off (Gemini 2.5)
 ]
 ReasoningField = Literal["reasoning_content", "reasoning", "reasoning_details", "thinking_parts", "none"]
 
@@ -34,6 +35,9 @@ def _flat(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_flat)]
+
+
+Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "sigv4", "none"]
 
 
 class Strict(BaseModel):
@@ -59,8 +63,16 @@ class Thinking(Strict):
     off_word: str = "disabled"
     template_keys: Names = ("enable_thinking",)
     """Keys of `chat_template_kwargs` that switch thinking, for style `template`."""
+    switch_field: str = "thinking.type"
+    """Dotted path of the word that switches, for style `type`."""
     budget: str | None = None
     """Dotted path of the field that bounds reasoning tokens; None: no such control."""
+    budgets: Mapping[str, int] = {}
+    """Effort -> reasoning tokens, where this wire's steps are its own."""
+    budget_on: int | None = None
+    """The budget for plain on and for efforts without one, where the wire cannot think without a number."""
+    budget_range: tuple[int, int] | None = None
+    """The least and the most reasoning tokens the wire takes; others are clamped."""
     default_on: bool | None = None
     """What the model does when nothing is said; None: unknown or model dependent."""
     stream_only: bool = False
@@ -68,7 +80,8 @@ class Thinking(Strict):
     send: Mapping[str, Any] = {}
     """Fields always sent along, such as reasoning_format: parsed; the caller's own win."""
     excludes: Names = ()
-    """Request fields the wire refuses while the model thinks; `tools` means function tools."""
+    """Request fields the wire refuses while the model thinks; `tools` means function tools, and
+    `tool_choice.forced` a choice that makes the model call one."""
 
     @property
     def never(self) -> bool:
@@ -93,6 +106,10 @@ class ModelRule(Strict):
     """Replaces the row's `only` for these models."""
     system_role: Literal["any", "system", "user"] | None = None
     """Replaces the row's `system_role` for these models."""
+    dialect: str | None = None
+    """These models are only served by the row's twin of this dialect."""
+    flags: Names = ()
+    """Words for the dialect's own code, such as what these models' generation can do."""
 
 
 class Preset(Strict):
@@ -106,7 +123,14 @@ class Preset(Strict):
     base_url: str
     """May name options in braces, such as {resource}; option defaults stand in `options`."""
     path: str = "/chat/completions"
+    """Added to the base URL; `{model}` stands for the model's name, percent-encoded."""
+    stream_path: str | None = None
+    """The same for streams, where they have a path of their own."""
     models_path: str = "/models"
+    twins: Mapping[str, str] = {}
+    """Dialect -> the row that speaks it at the same base URL, for what this row's own wire cannot say."""
+    passes: Names = ()
+    """Fields of the wire's own that a request may carry as extras, and that are sent as they are."""
     options: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
@@ -117,7 +141,10 @@ class Preset(Strict):
     token_env: Names = ()
     """Environment variables that may hold a short-lived token, sent as Bearer and preferred to a key."""
     key_required: bool = True
-    auth: Literal["bearer", "api-key", "none"] = "bearer"
+    auth: Auth = "bearer"
+    """How the key travels: as Bearer, in a header of that name, as a signature of the request, or not."""
+    service: str = ""
+    """Name of the service in a SigV4 signature."""
     local: bool = False
     """Runs on the user's own machine: prices are zero."""
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
@@ -176,6 +203,14 @@ class Preset(Strict):
             (rule.thinking for rule in self.thinking_rules if matches(model, rule.models)), self.thinking
         )
 
+    def flags_of(self, model: str) -> frozenset[str]:
+        """The words that the rules of one model add up to; `-word` takes one away that an earlier rule gave."""
+        flags: set[str] = set()
+        for rule in self.rules_of(model):
+            for flag in rule.flags:
+                (flags.discard if flag.startswith("-") else flags.add)(flag.removeprefix("-"))
+        return frozenset(flags)
+
     def rules_of(self, model: str) -> tuple[ModelRule, ...]:
         """All field rules that match one model's name."""
         return tuple(rule for rule in self.model_rules if matches(model, rule.models))
@@ -189,12 +224,27 @@ def matches(model: str, patterns: Iterable[str]) -> bool:
     )
 
 
+FILES = (
+    "catalogue.yaml",
+    "dialects/responses.yaml",
+    "dialects/anthropic.yaml",
+    "dialects/gemini.yaml",
+    "dialects/bedrock.yaml",
+    "dialects/cohere.yaml",
+    "dialects/ollama.yaml",
+)
+"""Where the rows stand: those of a dialect of its own beside its code."""
+
+
 @cache
 def catalogue() -> Mapping[str, Preset]:
-    """All rows and aliases by name, read once from catalogue.yaml."""
-    text = files(__package__ or "turnout.providers").joinpath("catalogue.yaml").read_text("utf-8")
+    """All rows and aliases by name, read once from the YAML files."""
+    folder = files(__package__ or "turnout.providers")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
-    return rows(yaml.load(text, Loader=loader))  # noqa: S506 - both are safe loaders
+    document: dict[str, Any] = {}
+    for name in FILES:
+        document |= yaml.load(folder.joinpath(name).read_text("utf-8"), Loader=loader) or {}  # noqa: S506
+    return rows(document)
 
 
 def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:

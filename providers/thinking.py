@@ -142,7 +142,7 @@ def _on(intent: Intent, thinking: Thinking) -> Compiled:
     compiled = Compiled(active=True if thinking.style != "none" or thinking.efforts else thinking.default_on)
     effort, budget = intent.effort, intent.budget
     if budget is not None and thinking.budget:
-        compiled.fields[thinking.budget] = budget
+        compiled.fields[thinking.budget] = _within_range(budget, thinking, compiled)
         if effort is not None:
             compiled.report(
                 "reasoning_effort", "dropped", "the wire takes a budget or an effort; thinking_budget is sent"
@@ -152,13 +152,24 @@ def _on(intent: Intent, thinking: Thinking) -> Compiled:
         _put_effort(effort, thinking, compiled)
     elif effort is not None:
         _put_effort(effort, thinking, compiled)
+    elif thinking.budget and thinking.budget_on is not None:
+        compiled.fields[thinking.budget] = thinking.budget_on
     elif thinking.style == "none" and thinking.default_on is None:
         compiled.report("enable_thinking", "dropped", "the wire has no control of thinking")
-    # an effort or a budget inside the switch's own object switches on by itself
-    said = {path.partition(".")[0] for path in compiled.fields}
-    switch = _switch(thinking, on=True)
-    compiled.fields |= {path: value for path, value in switch.items() if path.partition(".")[0] not in said}
+    beside = any(path.startswith("reasoning.") for path in compiled.fields)
+    if not (beside and thinking.style == "reasoning_object"):  # whatever stands beside that one switches on
+        compiled.fields = {**_switch(thinking, on=True), **compiled.fields}
     return compiled
+
+
+def _within_range(budget: int, thinking: Thinking, compiled: Compiled) -> int:
+    if thinking.budget_range is None:
+        return budget
+    least, most = thinking.budget_range
+    taken = min(max(budget, least), most)
+    if taken != budget:
+        compiled.report("thinking_budget", "clamped", f"the wire takes {least} to {most}; {taken} is sent")
+    return taken
 
 
 def _effort_for_budget(budget: int, effort: str | None, thinking: Thinking, compiled: Compiled) -> str | None:
@@ -187,7 +198,7 @@ def _put_effort(effort: str | None, thinking: Thinking, compiled: Compiled) -> N
         if word != effort:
             compiled.report("reasoning_effort", "clamped", f"{effort} is not known here; {word} is sent")
     elif thinking.budget:
-        tokens = BUDGETS.get(effort)
+        tokens = (thinking.budgets or BUDGETS).get(effort, thinking.budget_on)
         if tokens is not None:
             compiled.fields[thinking.budget] = tokens
         bound = f"a budget of {tokens} tokens" if tokens else "thinking without a bound"
@@ -215,7 +226,9 @@ def _switch(thinking: Thinking, *, on: bool) -> dict[str, Any]:
         case "template":
             return {f"chat_template_kwargs.{key}": on for key in thinking.template_keys}
         case "type":
-            return {"thinking.type": word}
+            return {thinking.switch_field: word}
+        case "budget":
+            return {} if on or thinking.budget is None else {thinking.budget: 0}
         case "reasoning_object":
             return {"reasoning.enabled": on}
         case "none":

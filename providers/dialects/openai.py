@@ -8,7 +8,7 @@ from ..auth import request_headers
 from ..chat import ChatCompletion, ChatResponse
 from ..dialect import Decoder, Target, WireRequest
 from ..errors import ProviderError
-from . import openai_decoding, openai_encoding, openai_errors
+from . import error_reading, openai_decoding, openai_encoding
 
 
 class OpenAIDialect:
@@ -30,7 +30,7 @@ class OpenAIDialect:
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes, target: Target) -> ProviderError:
         """The typed error of an answer whose status is not 2xx; header names are lower case."""
-        return openai_errors.classify(status, headers, body, target)
+        return error_reading.classify(status, headers, body, target)
 
     def models_request(self, target: Target) -> WireRequest:
         """The HTTP request that lists the provider's models."""

@@ -16,7 +16,7 @@ from typing import Any
 from ..dialect import Target
 from ..errors import ProviderError
 from ..thinking_tags import ThinkTagSplitter
-from .openai_errors import error_in, finish_error
+from .error_reading import error_in, finish_error
 
 FINISH: Mapping[str, str] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",

@@ -19,8 +19,7 @@ from ..dialect import Target
 from ..errors import ProviderError, StreamInterruptedError
 from ..folding import Fold, unfold
 from ..framing import BOM, FrameError, SSEDecoder, SSEEvent
-from .openai_choices import ChoiceReader, ShapeError
-from .openai_envelope import (
+from .envelope import (
     created,
     empty,
     fold_usage,
@@ -35,7 +34,8 @@ from .openai_envelope import (
     reason,
     text,
 )
-from .openai_errors import clean, error_in, page, quote
+from .error_reading import clean, error_in, page, quote
+from .openai_choices import ChoiceReader, ShapeError
 from .openai_usage import UsageError
 
 DONE = "[DONE]"

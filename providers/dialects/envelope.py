@@ -1,4 +1,4 @@
-"""The fields around the choices of an OpenAI-compatible answer, and the errors of an answer that is none."""
+"""The fields around an answer, JSON read with care, and the errors of an answer that is none."""
 
 from __future__ import annotations
 

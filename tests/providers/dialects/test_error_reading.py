@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from turnout.providers.catalogue import catalogue
 from turnout.providers.dialect import Target
-from turnout.providers.dialects.openai_errors import classify, error_in, finish_error
+from turnout.providers.dialects.error_reading import classify, error_in, finish_error
 from turnout.providers.errors import BadRequestError, ProviderError, RateLimitError
 
 KEY = "sk-secret-key-1234567890"

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible host means by an error, in the library's words.
+"""What a provider means by an error, in the library's words.
 
 Hosts agree neither on the shape of an error nor on its codes. Reading happens in two steps: `read` finds the
 message and the code words in any of the shapes seen in the wild, and a table turns words, texts and
