@@ -19,12 +19,13 @@ def user_agent() -> str:
 
 def auth_headers(target: Target) -> dict[str, str]:
     """The header that carries the target's key; nothing where there is no key or none is wanted."""
-    if target.api_key is None or target.preset.auth == "none":
+    if target.api_key is None or target.preset.auth in {"none", "sigv4"}:
         return {}
     key = target.api_key.get_secret_value()
     if not key:
         return {}
-    return {"api-key": key} if target.preset.auth == "api-key" else {"authorization": f"Bearer {key}"}
+    header = target.preset.auth
+    return {"authorization": f"Bearer {key}"} if header == "bearer" else {header: key}
 
 
 def request_headers(target: Target, *, stream: bool = False, body: bool = True) -> dict[str, str]:

@@ -112,6 +112,33 @@ class ModelRule(Strict):
     """Words for the dialect's own code, such as what these models' generation can do."""
 
 
+class Capabilities(Strict):
+    """What a model can take and do. None where nobody knows, and the request is then let through."""
+
+    images: bool | None = None
+    audio: bool | None = None
+    """Whether it hears sound."""
+    files: bool | None = None
+    """Whether it reads documents such as PDF."""
+    tools: bool | None = None
+    forced_tools: bool | None = None
+    """Whether a tool choice may make it call one."""
+    json_schema: bool | None = None
+    """Whether the wire holds its answer to a schema."""
+    thinking_off: bool | None = None
+    """Whether it can answer without thinking."""
+    context_window: int | None = None
+    """Tokens of prompt and answer together, or of the prompt where the vendor counts them apart."""
+    output_limit: int | None = None
+    """The most tokens of one answer, thinking included."""
+
+
+class CapabilityRule(Capabilities):
+    """Capabilities of the models whose name matches one of `models` (fnmatch, lower case)."""
+
+    models: Names
+
+
 class Preset(Strict):
     """One row: where a host is, and how it departs from OpenAI's wire."""
 
@@ -174,6 +201,8 @@ class Preset(Strict):
     thinking_rules: Annotated[tuple[ThinkingRule, ...], BeforeValidator(_flat)] = ()
     """Looked through in order before `thinking`."""
     model_rules: tuple[ModelRule, ...] = ()
+    capabilities: Annotated[tuple[CapabilityRule, ...], BeforeValidator(_flat)] = ()
+    """Field by field, the first rule that matches a model and says something counts."""
     reasoning_out: ReasoningField = "reasoning_content"
     """Where reasoning comes back; decoding is tolerant and looks everywhere."""
     think_tags: bool = False
@@ -203,8 +232,20 @@ class Preset(Strict):
             (rule.thinking for rule in self.thinking_rules if matches(model, rule.models)), self.thinking
         )
 
+    def capabilities_of(self, model: str) -> Capabilities:
+        """What one model can take, as far as it is known."""
+        known: dict[str, Any] = {}
+        for rule in self.capabilities:
+            if matches(model, rule.models):
+                said = {name: getattr(rule, name) for name in rule.model_fields_set - {"models"}}
+                known = {**said, **known}
+        thinking = self.thinking_of(model)
+        if "thinking_off" not in known and (thinking.style != "none" or thinking.default_on is not None):
+            known["thinking_off"] = thinking.off or thinking.never
+        return Capabilities(**known)
+
     def flags_of(self, model: str) -> frozenset[str]:
-        """The words that the rules of one model add up to; `-word` takes one away that an earlier rule gave."""
+        """The words that one model's rules add up to; `-word` takes one away that an earlier rule gave."""
         flags: set[str] = set()
         for rule in self.rules_of(model):
             for flag in rule.flags:
@@ -241,9 +282,16 @@ def catalogue() -> Mapping[str, Preset]:
     """All rows and aliases by name, read once from the YAML files."""
     folder = files(__package__ or "turnout.providers")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+
+    def load(name: str) -> dict[str, Any]:
+        return yaml.load(folder.joinpath(name).read_text("utf-8"), Loader=loader) or {}  # noqa: S506
+
     document: dict[str, Any] = {}
     for name in FILES:
-        document |= yaml.load(folder.joinpath(name).read_text("utf-8"), Loader=loader) or {}  # noqa: S506
+        document |= load(name)
+    for name, rules in load("capabilities.yaml").items():
+        if not name.startswith("."):
+            document[name] = {**document[name], "capabilities": rules}
     return rows(document)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from turnout.config.settings import OnUnsupported, Timeouts
 
 from .catalogue import Preset
-from .chat import ChatChunk, ChatCompletion, ChatResponse
+from .chat import ChatChunk, ChatCompletion, ChatResponse, ModelList
 from .errors import ProviderError
 
 Action = Literal["emulated", "clamped", "dropped", "renamed"]
@@ -104,4 +104,8 @@ class Dialect(Protocol):
 
     def models_request(self, target: Target) -> WireRequest:
         """The HTTP request that lists the provider's models."""
+        ...
+
+    def models(self, body: bytes, target: Target) -> ModelList:
+        """The list in the answer to `models_request`; MalformedResponseError where it is none."""
         ...

@@ -16,8 +16,16 @@ from turnout.config.suggestions import did_you_mean
 from .catalogue import Preset, catalogue
 from .dialect import Target
 
-GENERIC = "openai-compatible"
-"""The row for a server that is known only by its dialect and base_url."""
+GENERIC = {
+    "openai": "openai-compatible",
+    "responses": "openai-responses",
+    "anthropic": "anthropic",
+    "gemini": "gemini",
+    "bedrock": "bedrock",
+    "cohere": "cohere",
+    "ollama": "ollama-native",
+}
+"""Dialect -> the row for a server that is known only by its dialect and base_url."""
 
 _BRACES = re.compile(r"\{(\w+)\}")
 
@@ -53,7 +61,9 @@ def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[s
 def preset_of(name: str, settings: ProviderSettings) -> Preset:
     """The row that a provider starts from, with its quirks applied; ConfigError where there is none."""
     known = catalogue()
-    wanted = settings.preset or (GENERIC if settings.dialect else name)
+    wanted = settings.preset or (
+        GENERIC.get(settings.dialect, GENERIC["openai"]) if settings.dialect else name
+    )
     if wanted not in known:
         raise ConfigError(
             f"provider {name}: there is no preset {wanted!r}{did_you_mean(wanted, known)}; "
@@ -61,7 +71,8 @@ def preset_of(name: str, settings: ProviderSettings) -> Preset:
         )
     row = known[wanted]
     changes = dict(settings.quirks)
-    if settings.dialect:
+    if settings.dialect and settings.dialect != row.dialect:
+        row = known[row.twins.get(settings.dialect, GENERIC.get(settings.dialect, wanted))]
         changes["dialect"] = settings.dialect
     if not changes:
         return row
@@ -144,7 +155,10 @@ def _key(
 
 def _brings_own(settings: ProviderSettings) -> bool:
     """Whether the user's headers carry the credential themselves."""
-    return any(header.lower() in {"authorization", "api-key", "x-api-key"} for header in settings.headers)
+    return any(
+        header.lower() in {"authorization", "api-key", "x-api-key", "x-goog-api-key"}
+        for header in settings.headers
+    )
 
 
 def _checked(secret: str, where: str) -> SecretStr:

@@ -11,8 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from turnout.config.loading import load_settings, parse_settings
 from turnout.config.prices import PriceBook
 from turnout.config.settings import OnUnsupported, Settings
@@ -21,7 +19,7 @@ from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
 from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
-from turnout.providers.errors import MalformedResponseError, RequestError
+from turnout.providers.errors import RequestError
 from turnout.providers.targets import resolve
 from turnout.providers.transport import HttpxTransport, Transport
 
@@ -166,10 +164,7 @@ class Router:
         target, wire_format = self._resolve(provider, "")
         target = replace(target, timeouts=self.settings.providers[provider].timeouts or target.timeouts)
         body = await list_models(self._transport, target, wire_format)
-        try:
-            return ModelList.model_validate_json(body)
-        except ValidationError:
-            raise MalformedResponseError("the answer is no list of models.", provider=provider) from None
+        return wire_format.models(body, target)
 
     def sync(self, *, backend: str = "asyncio") -> SyncRouter:
         """The same router for programs without an event loop; a context manager that runs one in a thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalogue import ModelRule, Preset, Thinking
+from ..catalogue import Capabilities, ModelRule, Preset, Thinking
 from ..dialect import Action, Adaptation, Target
 from ..errors import UnsupportedError
 from ..thinking import Intent
@@ -33,6 +33,10 @@ class Draft:
     """The row's field rules for this model."""
     thinking: Thinking = field(default_factory=Thinking)
     """The model's thinking control."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """What the model can take, as far as it is known."""
+    flags: frozenset[str] = frozenset()
+    """The row's words for the dialect's code about this model."""
     unsupported: frozenset[str] = frozenset()
     """Fields that this model's wire cannot say."""
     only: frozenset[str] | None = None
@@ -52,6 +56,8 @@ class Draft:
             target,
             rules=rules,
             thinking=preset.thinking_of(target.model),
+            capabilities=preset.capabilities_of(target.model),
+            flags=preset.flags_of(target.model),
             unsupported=frozenset(unsupported),
             only=None if only is None else frozenset(only),
         )
@@ -95,6 +101,10 @@ class Draft:
                 model=self.target.model,
             )
         self.report(name, "dropped", reason)
+
+    def take(self, name: str) -> Any:
+        """A field out of the payload, for the dialect to write in its own words; None where it is missing."""
+        return self.payload.pop(name, None)
 
     def drop(self, name: str, reason: str) -> None:
         """Take a field out of the payload and note it; nothing where it is not there."""

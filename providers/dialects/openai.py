@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..auth import request_headers
-from ..chat import ChatCompletion, ChatResponse
+from pydantic import ValidationError
+
+from ..chat import ChatCompletion, ChatResponse, ModelList
 from ..dialect import Decoder, Target, WireRequest
 from ..errors import ProviderError
 from . import error_reading, openai_decoding, openai_encoding
+from .envelope import malformed
+from .writing import listing
 
 
 class OpenAIDialect:
@@ -34,9 +37,11 @@ class OpenAIDialect:
 
     def models_request(self, target: Target) -> WireRequest:
         """The HTTP request that lists the provider's models."""
-        return WireRequest(
-            method="GET",
-            url=openai_encoding.url_of(target, target.preset.models_path),
-            headers=request_headers(target, body=False),
-            body=b"",
-        )
+        return listing(target)
+
+    def models(self, body: bytes, target: Target) -> ModelList:
+        """The provider's list of models out of a body; MalformedResponseError where it is none."""
+        try:
+            return ModelList.model_validate_json(body)
+        except ValidationError:
+            raise malformed(target, "the answer is no list of models") from None

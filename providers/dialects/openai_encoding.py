@@ -7,43 +7,14 @@ cannot be said is refused; hints are dropped; all of it is reported.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
-
-from ..auth import request_headers
 from ..chat import ChatCompletion
 from ..dialect import Target, WireRequest
-from ..errors import UnsupportedError
-from ..thinking import Intent, compile_thinking, thinking_intent
+from ..thinking import Intent
 from .draft import Draft, Json
 from .hooks import ENCODE_HOOKS
 from .openai_messages import write_messages
+from .writing import DEFAULTS, SHAPING, begin, compile_intent, posted, settle_stream
 
-SHAPING = frozenset(
-    {
-        "tools",
-        "tool_choice",
-        "response_format",
-        "n",
-        "modalities",
-        "audio",
-        "stop",
-        "logprobs",
-        "top_logprobs",
-    }
-)
-"""Fields that shape the answer: refused, not dropped, where a wire cannot say them."""
-
-DEFAULTS: Mapping[str, Any] = {
-    "n": 1, "tool_choice": "auto", "parallel_tool_calls": True, "logprobs": False, "top_logprobs": 0,
-    "modalities": ["text"], "store": False, "stop": [], "response_format": {"type": "text"},
-}  # fmt: skip
-"""Values that say no more than leaving the field out; they may always be dropped."""
-
-ROUTER_ONLY = ("cost", "trace", "tags")
-"""Words of the router that never go to a provider."""
 _WRITTEN_ELSEWHERE = frozenset(
     {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"}
 )
@@ -51,10 +22,9 @@ _WRITTEN_ELSEWHERE = frozenset(
 
 def encode(request: ChatCompletion, target: Target) -> WireRequest:
     """The HTTP request for a chat completion; UnsupportedError where the wire cannot say it."""
-    draft = Draft.for_target(_fields(request, target), target)
-    for name in ROUTER_ONLY:
-        draft.drop(name, "for the router, not for providers")
-    _thinking(request, draft)
+    draft = begin(request, target)
+    _tools_while_thinking(draft)
+    settle_stream(request, draft)
     write_messages(draft)
     _tools(draft)
     _response_format(draft)
@@ -66,60 +36,7 @@ def encode(request: ChatCompletion, target: Target) -> WireRequest:
     for name in draft.preset.encode_hooks:
         ENCODE_HOOKS[name](draft)
     _rename(draft)
-    return WireRequest(
-        method="POST",
-        url=url_of(target, target.preset.path),
-        headers=request_headers(target, stream=draft.stream),
-        body=_json(draft.payload),
-        adaptations=tuple(draft.adaptations),
-        stream=draft.stream,
-    )
-
-
-def url_of(target: Target, path: str) -> str:
-    """The address of a path under the target's base URL, with its query."""
-    query = f"?{urlencode(target.query)}" if target.query else ""
-    return f"{target.base_url}{path}{query}"
-
-
-def _fields(request: ChatCompletion, target: Target) -> Json:
-    fields = {name: value for name, value in request.wire().items() if value is not None and name != "model"}
-    return {"model": target.model, **fields}
-
-
-def _json(payload: Json) -> bytes:
-    """Compact UTF-8; half a surrogate pair, which UTF-8 has no bytes for, stays escaped."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _thinking(request: ChatCompletion, draft: Draft) -> None:
-    """Settle whether the model thinks, and whether it must stream for that."""
-    draft.intent = thinking_intent(request)
-    for name in ("enable_thinking", "reasoning_effort", "thinking_budget"):
-        draft.payload.pop(name, None)
-    _compile(draft.intent, draft)
-    _tools_while_thinking(draft)
-    draft.stream = bool(request.stream)
-    if not draft.stream and draft.active and draft.thinking.stream_only:
-        draft.stream = True
-        draft.report(
-            "stream", "emulated", "the model thinks only in streams; the answer is streamed and put together"
-        )
-
-
-def _compile(intent: Intent, draft: Draft) -> None:
-    refuse = draft.target.on_unsupported == "refuse"
-    try:
-        compiled = compile_thinking(intent, draft.thinking, refuse=refuse, model=str(draft.target))
-    except UnsupportedError as error:
-        error.provider, error.model = draft.target.provider, draft.target.model
-        raise
-    draft.active, draft.words = compiled.active, compiled.fields
-    draft.adaptations.extend(compiled.adaptations)
+    return posted(draft, draft.payload)
 
 
 def _tools_while_thinking(draft: Draft) -> None:
@@ -129,7 +46,7 @@ def _tools_while_thinking(draft: Draft) -> None:
         return
     reason = "the model takes function tools only while it does not think"
     if draft.thinking.off and (draft.intent.mode == "unset" or draft.target.on_unsupported != "refuse"):
-        _compile(Intent("off"), draft)
+        compile_intent(Intent("off"), draft)
         draft.report("reasoning_effort", "clamped", f"{reason}; thinking is switched off")
         return
     draft.refuse("tools", f"{reason}, and this call has thinking on")
