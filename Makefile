@@ -21,7 +21,7 @@ check: $(VENV)/.dev
 	@echo "==> mypy --strict (against a strict editable install, which type checkers can follow)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . --config-settings editable_mode=strict
 	@$(BIN)/mypy
-	@MYPYPATH=. $(BIN)/mypy --explicit-package-bases tests
+	@MYPYPATH=.:tests/kit $(BIN)/mypy --explicit-package-bases tests
 	@echo "==> imports point one way"
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
 

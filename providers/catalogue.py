@@ -237,8 +237,8 @@ class Preset(Strict):
         known: dict[str, Any] = {}
         for rule in self.capabilities:
             if matches(model, rule.models):
-                said = {name: getattr(rule, name) for name in rule.model_fields_set - {"models"}}
-                known = {**said, **known}
+                said = {name: getattr(rule, name) for name in Capabilities.model_fields}
+                known = {**{name: value for name, value in said.items() if value is not None}, **known}
         thinking = self.thinking_of(model)
         if "thinking_off" not in known and (thinking.style != "none" or thinking.default_on is not None):
             known["thinking_off"] = thinking.off or thinking.never

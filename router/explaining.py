@@ -99,6 +99,7 @@ def _step(call: Call, planned: PlannedTarget, tokens: int) -> Step:
     tries = min(planned.retry.attempts, call.plan.max_attempts)
     try:
         request = planned.request_for(call.request)
+        planned = planned.speaking(request)
         wire = encode(replace(call, target=planned), request)
     except UnsupportedError as error:
         return Step(

@@ -33,7 +33,9 @@ from turnout.config.settings import (
 )
 from turnout.config.suggestions import did_you_mean
 from turnout.providers.chat import ChatCompletion
+from turnout.providers.choosing import as_twin, twin_for
 from turnout.providers.dialect import Dialect, Target
+from turnout.providers.dialects import dialect
 from turnout.providers.errors import RequestError
 
 _DIRECT_PLANS = 1024  # plans kept for models that callers name directly, as `provider/model`
@@ -60,6 +62,15 @@ class PlannedTarget:
     def name(self) -> str:
         """`provider/model`."""
         return str(self.target)
+
+    def speaking(self, request: ChatCompletion) -> PlannedTarget:
+        """The target in the wire that can say this request: its own, or another that its host speaks too."""
+        if not self.target.preset.twins:
+            return self
+        name = twin_for(request, self.target)
+        if name is None:
+            return self
+        return dataclasses.replace(self, target=as_twin(self.target, name), dialect=dialect(name))
 
     def request_for(self, request: ChatCompletion) -> ChatCompletion:
         """The caller's request with this target's overrides, where null takes a field away; RequestError."""
@@ -247,7 +258,7 @@ class Planner:
         if provider is None:
             hint = did_you_mean(node.provider, settings.providers) or "."
             raise ConfigError(f"target {node.target!r} names the unknown provider {node.provider!r}{hint}")
-        target, dialect = self._resolve(node.provider, node.model)
+        target, wire_format = self._resolve(node.provider, node.model)
         routes = [route for _, route in scope.routes]
         retries = (node.retry, *(route.retry for route in routes))
         timeouts = (node.timeouts, *(route.timeouts for route in routes), provider.timeouts)
@@ -260,7 +271,7 @@ class Planner:
         )
         return PlannedTarget(
             target=target,
-            dialect=dialect,
+            dialect=wire_format,
             retry=next((retry for retry in retries if retry is not None), settings.defaults.retry),
             price=self._prices.find(node.provider, node.model, target.preset.name),
             why=_why(scope, branch),

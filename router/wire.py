@@ -33,6 +33,7 @@ from turnout.providers.errors import (
     UnsupportedError,
 )
 from turnout.providers.folding import Fold, unfold
+from turnout.providers.signing import signed
 from turnout.providers.transport import Transport, WireResponse
 
 from .accounting import Attempt
@@ -56,9 +57,13 @@ class Wire:
     @asynccontextmanager
     async def __call__(self, call: Call) -> AsyncIterator[WireReply]:
         """Try the call's target once; the errors are the provider's, or UnsupportedError before any byte."""
-        planned = call.target
-        request = planned.request_for(call.request)
+        request = call.target.request_for(call.request)
+        planned = call.target.speaking(request)
+        if planned is not call.target:
+            call = dataclasses.replace(call, target=planned)
         wire = encode(call, request)
+        if planned.target.preset.auth == "sigv4":
+            wire = signed(wire, planned.target, self._clock.now())
         call.journal.sent += 1
         limits = Limits(call, self._clock)
         async with AsyncExitStack() as connection:

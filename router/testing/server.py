@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ from .faults import envelope, refused, wrong_key
 from .http import Connection, HttpRequest, delivery
 from .quirks import Quirks, quirks
 from .script import Reply, Script
+from .wires import Asked, Wire, listing_wire, render, wire_for
 
 Scripts = Mapping[str, Script | Sequence[Reply]]
 """Scripts by model name; a plain list of replies will do."""
@@ -92,6 +93,11 @@ class Simulator:
             )
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}/v1"
+
+    @property
+    def root(self) -> str:
+        """The address without the path, for the wires whose own paths begin with their version."""
+        return self.url.removesuffix("/v1")
 
     def script(self, model: str, *replies: Reply, then: str = "last") -> None:
         """Give a model a new script, from its first reply; without replies it echoes again."""
@@ -182,8 +188,13 @@ class Simulator:
         return plan.ending == "complete"
 
     def _reaction(self, received: Received, number: int) -> tuple[Reply, Quirks, Answer]:
-        path = received.path.partition("?")[0].rstrip("/")
-        if not self._may_enter(received.headers):
+        path, _, query = received.path.partition("?")
+        path = path.rstrip("/")
+        wire = wire_for(path) or listing_wire(path, query, received.headers)
+        if wire is not None:
+            reply, reaction = self._on_wire(wire, path, query, received, number)
+            return reply, replace(self._row, request_id_header=wire.request_id_header), reaction
+        if not self._may_enter(received):
             return _PLAIN, self._row, json_answer(*wrong_key(self._row))
         if received.method == "GET" and (path.endswith("/models") or "/models/" in path):
             return _PLAIN, self._row, self._models(path)
@@ -202,12 +213,40 @@ class Simulator:
         self._served[model] = self._served.get(model, 0) + 1
         return reply, row, answer(received.body, reply, row, number)
 
-    def _may_enter(self, headers: Mapping[str, str]) -> bool:
+    def _on_wire(
+        self, wire: Wire, path: str, query: str, received: Received, number: int
+    ) -> tuple[Reply, Answer]:
+        """The reaction in one of the wires that are not OpenAI's Chat Completions."""
+        if not self._may_enter(received):
+            message = "The API key is not valid."
+            return _PLAIN, json_answer(wire.wrong_key_status, wire.error(401, message))
+        if received.method == "GET":
+            return _PLAIN, json_answer(200, wire.models(list(self._scripts)))
+        if not isinstance(received.body, dict):
+            return _PLAIN, json_answer(400, wire.error(400, "The body of the request is not JSON."))
+        asked = Asked(path, query, received.headers, received.body)
+        refused = wire.refused(asked)
+        if refused is not None:
+            return _PLAIN, json_answer(*refused)
+        model = wire.model(asked)
+        script = self._scripts.get(model)
+        served = self._served.get(model, 0)
+        self._served[model] = served + 1
+        reply = Reply(text=wire.last_words(asked) or "Hello") if script is None else script.reply(served)
+        return reply, render(wire, asked, reply, number)
+
+    def _may_enter(self, received: Received) -> bool:
         if self._api_key is None:
             return True
+        headers = received.headers
+        authorization = headers.get("authorization", "")
+        if authorization.startswith("AWS4-HMAC-SHA256 "):  # signed, and the secret itself never travels
+            return f"Credential={self._api_key}/" in authorization
         return self._api_key in {
             headers.get("api-key"),
-            headers.get("authorization", "").removeprefix("Bearer "),
+            headers.get("x-api-key"),
+            headers.get("x-goog-api-key"),
+            authorization.removeprefix("Bearer "),
         }
 
     def _failure(self, status: int, message: str) -> Answer:
