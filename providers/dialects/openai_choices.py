@@ -109,6 +109,9 @@ class ChoiceReader:
                 part["reasoning"] = reasoning
         if "role" in part and not part["role"]:
             del part["role"]
+        sound = part.get("audio")
+        if isinstance(sound, dict) and not any(sound.values()):
+            del part["audio"]
 
     def _parts(self, part: dict[str, Any], content: Any) -> str:
         """Content that is a list of parts: Mistral's thinking, and plain text parts of several servers."""
@@ -175,6 +178,8 @@ class ChoiceReader:
         call = part.pop("function_call", None)
         if not isinstance(calls, list):
             raise ShapeError(f"{self._path}.tool_calls is {type(calls).__name__}, not a list")
+        if isinstance(call, dict) and not any(call.values()):
+            call = None  # some hosts write every field there is, empty
         if call and not calls:  # the deprecated form; the contract answers it as a tool call
             calls = [{"index": 0, "type": "function", "function": call}]
         return calls

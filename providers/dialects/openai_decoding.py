@@ -344,6 +344,8 @@ def _whole_choice(choice: Any, place: int, seed: str, target: Target) -> None:
     if not isinstance(choice, dict):
         raise ShapeError(f"choices[{place}] is {kind(choice)}, not an object")
     message = choice.get("message")
+    if message is None and choice.get("finish_reason") == "content_filter":
+        message = choice["message"] = {}  # Azure's filter leaves nothing but its verdict
     if not isinstance(message, dict):
         raise ShapeError(f"choices[{place}].message is {kind(message)}, not an object")
     _index(choice, place)
