@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .findings import Finding, Path
 from .scalars import Substituted, resolved
+from .settings import MODEL_KEYS
 from .suggestions import did_you_mean
 
 _DETOURS = ("context_window", "content_policy")
@@ -62,6 +63,7 @@ def _check_providers(providers: Mapping[str, object], presets: Collection[str] |
             yield Finding(
                 path, f"a provider's name holds no slash and no space; rename {name!r}", at_key=True
             )
+        yield from _check_models(name, provider.get("models"))
         preset = provider.get("preset")
         if isinstance(preset, str):
             if presets is not None and preset not in presets:
@@ -76,6 +78,16 @@ def _check_providers(providers: Mapping[str, object], presets: Collection[str] |
             yield Finding(
                 path, f"provider {name!r} has no preset, and no preset is called so{advice}", at_key=True
             )
+
+
+def _check_models(provider: str, models: object) -> Iterator[Finding]:
+    """Words that say nothing of a model; what the known ones may be, the catalogue's rows tell later."""
+    for pattern, said in models.items() if isinstance(models, Mapping) else ():
+        for key in said if isinstance(said, Mapping) else ():
+            if key not in MODEL_KEYS:
+                advice = did_you_mean(key, MODEL_KEYS) or f"; it takes {', '.join(MODEL_KEYS)}"
+                message = f"unknown key {key!r} in models.{pattern} of provider {provider!r}{advice}"
+                yield Finding(("providers", provider, "models", pattern, key), message, at_key=True)
 
 
 def _near(word: str, options: Collection[str]) -> str:

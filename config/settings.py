@@ -79,6 +79,13 @@ class Retry(Section):
     """A longer wait asked for by the server moves on to the next target."""
 
 
+MODEL_KEYS = (
+    "thinking", "images", "audio", "files", "tools", "forced_tools", "json_schema", "thinking_off",
+    "context_window", "output_limit", "unsupported", "only", "rename", "system_role", "dialect", "flags",
+)  # fmt: skip
+"""What may be said of a model under a provider's `models`; the providers' part of the package knows the values."""
+
+
 class ProviderSettings(Section):
     """One account or server, by the name that targets use."""
 
@@ -98,10 +105,20 @@ class ProviderSettings(Section):
     """Words that the preset's URL names in braces, such as Azure's deployment."""
     quirks: Mapping[str, Any] = Field(default_factory=dict)
     """Fields of the catalogue row to override for this provider."""
+    models: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    """What is known of this provider's models, by a pattern of their names where `*` stands for any run of
+    characters: how they are told to think, what they can take, what their wire cannot say. It wins over the
+    catalogue; the first pattern that says a thing counts."""
     timeouts: Timeouts | None = None
     """Limits for this provider's targets, where they name none."""
     max_response_bytes: Count = Field(default=64 * 1024 * 1024, ge=1024)
     """A longer answer is cut off and counts as malformed."""
+    fetch_media: Flag = False
+    """Whether images and files that a request names by address are fetched, for models that take only bytes."""
+    max_media_bytes: Count = Field(default=20 * 1024 * 1024, ge=1024)
+    """The largest image or file that is fetched; all of one call together may be five times as large."""
+    token_from: FunctionName | None = None
+    """`package.module:function` that gives a short-lived token, sent as Bearer in place of a key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -113,7 +130,7 @@ class ProviderSettings(Section):
     def _no_empty_key(cls, key: ApiKey | None) -> ApiKey | None:
         return key if key is not None and key.get_secret_value() else None
 
-    @field_validator("quirks", mode="before")
+    @field_validator("quirks", "models", mode="before")
     @classmethod
     def _plain_quirks(cls, value: object) -> object:
         return resolved(value)
@@ -273,6 +290,8 @@ class PriceRow(Section):
     """Prompt tokens read from the provider's cache; None: the input price."""
     cache_write: Money | None = None
     """Prompt tokens written to the provider's cache; None: the input price."""
+    cache_write_1h: Money | None = None
+    """Prompt tokens written to the cache for an hour; None: the cache_write price."""
     reasoning: Money | None = None
     """Tokens of the reasoning; None: the output price."""
     thinking_output: Money | None = None
@@ -313,6 +332,7 @@ class PriceTier(Section):
     output: Money
     cached: Money | None = None
     cache_write: Money | None = None
+    cache_write_1h: Money | None = None
     reasoning: Money | None = None
     thinking_output: Money | None = None
 

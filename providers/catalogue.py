@@ -17,6 +17,7 @@ ThinkingStyle = Literal[
     "enable_thinking",  # enable_thinking + thinking_budget at the top level (DashScope)
     "template",  # chat_template_kwargs.enable_thinking (llama.cpp, vLLM, SGLang, SambaNova, NIM ...)
     "type",  # thinking: {type: enabled|disabled} (DeepSeek, GLM, Kimi, MiniMax)
+    "flag",  # true or false at `switch_field`, where an effort may stand in its place (Ollama's own wire)
     "reasoning_object",  # reasoning: {effort|max_tokens|enabled} (OpenRouter, Together)
     "budget",  # a number of tokens alone, where 0 is off (Gemini 2.5)
 ]
@@ -64,7 +65,7 @@ class Thinking(Strict):
     template_keys: Names = ("enable_thinking",)
     """Keys of `chat_template_kwargs` that switch thinking, for style `template`."""
     switch_field: str = "thinking.type"
-    """Dotted path of the word that switches, for style `type`."""
+    """Dotted path of the word that switches, for style `type`; of the truth value, for style `flag`."""
     budget: str | None = None
     """Dotted path of the field that bounds reasoning tokens; None: no such control."""
     budgets: Mapping[str, int] = {}

@@ -46,6 +46,10 @@ class Target:
     timeouts: Timeouts = field(default_factory=Timeouts)
     on_unsupported: OnUnsupported = "refuse"
     max_response_bytes: int = 64 * 1024 * 1024
+    fetch_media: bool = False
+    """Whether images and files may be fetched for a wire that takes none by address."""
+    max_media_bytes: int = 20 * 1024 * 1024
+    """The largest of them."""
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
@@ -62,6 +66,9 @@ class WireRequest:
     adaptations: tuple[Adaptation, ...] = ()
     stream: bool = False
     """Whether the answer is asked for as a stream, which it may be although the caller wants it whole."""
+    address: str | None = None
+    """The IP address to connect to instead of looking the URL's host up; the host's name is still the one that
+    is asked for and that the server's certificate must bear."""
 
 
 class Decoder(Protocol):

@@ -1,6 +1,6 @@
-"""Server-sent events out of bytes, however the bytes are cut; no socket, no clock.
+"""Server-sent events, and JSON line by line, out of bytes however they are cut; no socket, no clock.
 
-Follows the event stream format of the HTML standard (9.2.6), with two departures that model servers need:
+Events follow the event stream format of the HTML standard (9.2.6), with two departures that model servers need:
 an event left unfinished at the end of the bytes is still given by `close()`, since several servers end
 with `data: [DONE]` and no blank line; and bytes that are no UTF-8 are an error instead of being replaced,
 since an answer with holes in it should not pass for a good one.
@@ -17,7 +17,7 @@ EVENT_LIMIT = 16 * 1024 * 1024
 
 
 class FrameError(ValueError):
-    """The bytes are no event stream: an event is too long, or is not UTF-8."""
+    """The bytes are no event stream: an event or a line is too long, or is not UTF-8."""
 
 
 class SSEEvent(NamedTuple):
@@ -31,6 +31,56 @@ class SSEEvent(NamedTuple):
     """The last event id that the stream has set."""
     retry: int | None = None
     """Milliseconds to wait before reconnecting, where this event says so."""
+
+
+class JSONLinesDecoder:
+    """Cuts a byte stream into lines that hold one JSON value each. `limit` bounds the bytes of one line.
+
+    Lines end with a line feed, before which a carriage return may stand; blank ones are passed over.
+    """
+
+    def __init__(self, *, limit: int = EVENT_LIMIT) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []  # the unfinished line, joined only once it ends
+        self._size = 0
+        self._first_line = True
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that `data` completes. Raises FrameError; `lines` gives those before it too."""
+        return list(self.lines(data))
+
+    def lines(self, data: bytes) -> Iterator[str]:
+        """Yield the lines that `data` completes, up to the place of a FrameError.
+
+        The iterator is to be run to its end before more bytes are fed.
+        """
+        *ends, unfinished = data.split(b"\n")
+        for end in ends:
+            self._add(end)
+            if text := self._line():
+                yield text
+        if unfinished:
+            self._add(unfinished)
+
+    def close(self) -> list[str]:
+        """The line that the bytes ended in the middle of, if there is one."""
+        text = self._line()
+        return [text] if text else []
+
+    def _add(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise FrameError(f"one line is longer than {self._limit} bytes")
+        self._pieces.append(piece)
+
+    def _line(self) -> str:
+        line = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._first_line and line:
+            self._first_line = False
+            line = line.removeprefix(BOM)
+        return _text(line.strip())
 
 
 class SSEDecoder:
@@ -131,4 +181,4 @@ def _text(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FrameError(f"the event stream is not UTF-8: {error.reason} at byte {error.start}") from None
+        raise FrameError(f"the stream is not UTF-8: {error.reason} at byte {error.start}") from None

@@ -55,6 +55,8 @@ def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[s
         },
         timeouts=settings.timeouts or Timeouts(),
         max_response_bytes=settings.max_response_bytes,
+        fetch_media=settings.fetch_media,
+        max_media_bytes=settings.max_media_bytes,
     )
 
 

@@ -227,6 +227,8 @@ def _switch(thinking: Thinking, *, on: bool) -> dict[str, Any]:
             return {f"chat_template_kwargs.{key}": on for key in thinking.template_keys}
         case "type":
             return {thinking.switch_field: word}
+        case "flag":
+            return {thinking.switch_field: on}
         case "budget":
             return {} if on or thinking.budget is None else {thinking.budget: 0}
         case "reasoning_object":

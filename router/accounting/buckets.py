@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from turnout.providers.chat import CompletionTokensDetails, PromptTokensDetails, Usage
 
@@ -20,7 +22,9 @@ class Buckets:
     cached: int = 0
     """Prompt tokens read from the provider's cache."""
     cache_write: int = 0
-    """Prompt tokens written to the provider's cache."""
+    """Prompt tokens written to the provider's cache, as far as they are not in `cache_write_1h`."""
+    cache_write_1h: int = 0
+    """Prompt tokens written to the provider's cache to stay there for an hour, where it tells them apart."""
     audio_input: int = 0
     """Prompt tokens of sound, as far as they are neither cached nor written to the cache."""
     output: int = 0
@@ -41,16 +45,26 @@ class Buckets:
         heard = usage.prompt_tokens_details or PromptTokensDetails()
         said = usage.completion_tokens_details or CompletionTokensDetails()
         cached, left = _take(prompt, heard.cached_tokens)
-        cache_write, left = _take(left, heard.cache_write_tokens)
+        written, left = _take(left, heard.cache_write_tokens)
+        cache_write_1h, cache_write = _take(written, _for_an_hour(usage))
         audio_input, plain_input = _take(left, heard.audio_tokens)
         reasoning, left = _take(completion, said.reasoning_tokens)
         audio_output, plain_output = _take(left, said.audio_tokens)
-        return cls(plain_input, cached, cache_write, audio_input, plain_output, reasoning, audio_output)
+        return cls(
+            plain_input,
+            cached,
+            cache_write,
+            cache_write_1h,
+            audio_input,
+            plain_output,
+            reasoning,
+            audio_output,
+        )
 
     @property
     def prompt(self) -> int:
         """All prompt tokens."""
-        return self.input + self.cached + self.cache_write + self.audio_input
+        return self.input + self.cached + self.cache_write + self.cache_write_1h + self.audio_input
 
     @property
     def completion(self) -> int:
@@ -67,6 +81,7 @@ class Buckets:
             self.input + other.input,
             self.cached + other.cached,
             self.cache_write + other.cache_write,
+            self.cache_write_1h + other.cache_write_1h,
             self.audio_input + other.audio_input,
             self.output + other.output,
             self.reasoning + other.reasoning,
@@ -75,17 +90,45 @@ class Buckets:
 
     def usage(self) -> Usage:
         """The same counts as a `Usage`; `Buckets.of` gives them back unchanged."""
+        split = {
+            "ephemeral_5m_input_tokens": self.cache_write,
+            "ephemeral_1h_input_tokens": self.cache_write_1h,
+        }
+        extra: dict[str, Any] = {"cache_creation": split} if self.cache_write_1h else {}
         return Usage(
+            **extra,
             prompt_tokens=self.prompt,
             completion_tokens=self.completion,
             total_tokens=self.total,
             prompt_tokens_details=PromptTokensDetails(
-                cached_tokens=self.cached, cache_write_tokens=self.cache_write, audio_tokens=self.audio_input
+                cached_tokens=self.cached,
+                cache_write_tokens=self.cache_write + self.cache_write_1h,
+                audio_tokens=self.audio_input,
             ),
             completion_tokens_details=CompletionTokensDetails(
                 reasoning_tokens=self.reasoning, audio_tokens=self.audio_output
             ),
         )
+
+
+def _for_an_hour(usage: Usage) -> int:
+    """How much of what was written to the cache stays for an hour.
+
+    Anthropic's API tells it in `cache_creation`, Bedrock's Converse in `cacheDetails`; both are kept on a
+    usage as they came, so they may hold anything.
+    """
+    kept = usage.model_extra or {}
+    split, details = kept.get("cache_creation"), kept.get("cacheDetails")
+    if isinstance(split, Mapping):
+        return _whole(split.get("ephemeral_1h_input_tokens"))
+    if isinstance(details, (list, tuple)):
+        entries = [entry for entry in details if isinstance(entry, Mapping) and entry.get("ttl") == "1h"]
+        return sum(_whole(entry.get("inputTokens")) for entry in entries)
+    return 0
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _count(value: int | None) -> int:

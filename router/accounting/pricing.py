@@ -48,10 +48,12 @@ def amount_of(buckets: Buckets, row: PriceRow) -> Decimal:
     output, reasoning = tier.output, _either(tier.reasoning, tier.output)
     if buckets.reasoning and tier.thinking_output is not None:
         output = reasoning = tier.thinking_output
+    written = _either(tier.cache_write, tier.input)
     dollars = (
         (buckets.input, tier.input),
         (buckets.cached, _either(tier.cached, tier.input)),
-        (buckets.cache_write, _either(tier.cache_write, tier.input)),
+        (buckets.cache_write, written),
+        (buckets.cache_write_1h, _either(tier.cache_write_1h, written)),
         # tiers state no prices of sound: the row's own hold at every length
         (buckets.audio_input, _either(row.audio_input, tier.input)),
         (buckets.output, output),
