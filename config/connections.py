@@ -66,6 +66,14 @@ def check_api_key(value: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
+def check_function_name(name: str) -> str:
+    """`name` if it is a module and a function in it, like `package.module:function`; ValueError otherwise."""
+    module, colon, function = name.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *function.split("."))):
+        raise ValueError("name a function as package.module:function")
+    return name
+
+
 def check_headers(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
     """`headers` if no two of them differ by letter case only; ValueError otherwise."""
     seen: dict[str, str] = {}
@@ -82,6 +90,12 @@ BaseUrl = Annotated[
 """An http or https address without query, fragment, user or password."""
 ApiKey = Annotated[SecretStr, AfterValidator(check_api_key)]
 """A key of visible ASCII; space around it is dropped."""
+FunctionName = Annotated[
+    str,
+    AfterValidator(check_function_name),
+    WithJsonSchema({"type": "string", "pattern": r"^[\w.]+:[\w.]+$"}),
+]
+"""A function of an importable module, as `package.module:function`."""
 Headers = Annotated[
     Mapping[
         Annotated[str, AfterValidator(check_header_name)],

@@ -1,6 +1,6 @@
 """Humane spellings of time, money and numbers: `250ms`, `30s`, `2m`, `$0.50`.
 
-None of them takes true or false for 1 or 0.
+None of them takes true or false for 1 or 0, nor 1 or 0 for true or false.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ def parse_number(value: object) -> object:
     return given
 
 
+def parse_flag(value: object) -> bool:
+    """True or false, also out of an environment variable; ValueError for words and numbers."""
+    given = value.resolved() if isinstance(value, Substituted) else value
+    if not isinstance(given, bool):
+        raise ValueError("write true or false, without quotes")  # noqa: TRY004 - as above
+    return given
+
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
@@ -97,5 +105,7 @@ Money = Annotated[
 """US dollars, written as `$5`, `0.50` or a number."""
 Count = Annotated[int, BeforeValidator(parse_number)]
 """A whole number; neither true nor a quoted word."""
+Flag = Annotated[bool, BeforeValidator(parse_flag)]
+"""True or false; no word that only means it."""
 Factor = Annotated[float, BeforeValidator(parse_number)]
 """A number; neither true nor a quoted word."""

@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .connections import ApiKey, BaseUrl, Headers
-from .durations import Count, Duration, Factor, Money
+from .connections import ApiKey, BaseUrl, FunctionName, Headers
+from .durations import Count, Duration, Factor, Flag, Money
 from .scalars import resolved
 from .suggestions import did_you_mean
 
@@ -83,7 +83,7 @@ MODEL_KEYS = (
     "thinking", "images", "audio", "files", "tools", "forced_tools", "json_schema", "thinking_off",
     "context_window", "output_limit", "unsupported", "only", "rename", "system_role", "dialect", "flags",
 )  # fmt: skip
-"""What may be said of a model under a provider's `models`; the providers' part of the package knows the values."""
+"""What may be said of a model under a provider's `models`; `turnout.providers` knows the values."""
 
 
 class ProviderSettings(Section):
@@ -114,7 +114,7 @@ class ProviderSettings(Section):
     max_response_bytes: Count = Field(default=64 * 1024 * 1024, ge=1024)
     """A longer answer is cut off and counts as malformed."""
     fetch_media: Flag = False
-    """Whether images and files that a request names by address are fetched, for models that take only bytes."""
+    """Whether images and files that a request names by address are fetched, for wires that take only bytes."""
     max_media_bytes: Count = Field(default=20 * 1024 * 1024, ge=1024)
     """The largest image or file that is fetched; all of one call together may be five times as large."""
     token_from: FunctionName | None = None
@@ -129,6 +129,12 @@ class ProviderSettings(Section):
     @classmethod
     def _no_empty_key(cls, key: ApiKey | None) -> ApiKey | None:
         return key if key is not None and key.get_secret_value() else None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> ProviderSettings:
+        if self.api_key is not None and self.token_from is not None:
+            raise ValueError("api_key and token_from exclude each other; keep the one to be sent")
+        return self
 
     @field_validator("quirks", "models", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -139,6 +139,8 @@ class CapabilityRule(Capabilities):
 
     models: Names
 
+    __hash__ = object.__hash__  # a rule is one place in a file, looked up for every request
+
 
 class Preset(Strict):
     """One row: where a host is, and how it departs from OpenAI's wire."""
@@ -163,7 +165,8 @@ class Preset(Strict):
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
     options_env: Mapping[str, str] = {}
-    """Option -> environment variable that fills it where the settings do not."""
+    """Option -> environment variable that fills it where the settings do not; of several, with a space
+    between them, the first one set."""
     key_env: Names = ()
     """Environment variables that may hold the key, first one set wins; empty: no key needed."""
     token_env: Names = ()
@@ -201,7 +204,7 @@ class Preset(Strict):
     thinking: Thinking = Thinking()
     thinking_rules: Annotated[tuple[ThinkingRule, ...], BeforeValidator(_flat)] = ()
     """Looked through in order before `thinking`."""
-    model_rules: tuple[ModelRule, ...] = ()
+    model_rules: Annotated[tuple[ModelRule, ...], BeforeValidator(_flat)] = ()
     capabilities: Annotated[tuple[CapabilityRule, ...], BeforeValidator(_flat)] = ()
     """Field by field, the first rule that matches a model and says something counts."""
     reasoning_out: ReasoningField = "reasoning_content"
@@ -235,11 +238,7 @@ class Preset(Strict):
 
     def capabilities_of(self, model: str) -> Capabilities:
         """What one model can take, as far as it is known."""
-        known: dict[str, Any] = {}
-        for rule in self.capabilities:
-            if matches(model, rule.models):
-                said = {name: getattr(rule, name) for name in Capabilities.model_fields}
-                known = {**{name: value for name, value in said.items() if value is not None}, **known}
+        known = dict(_known(self.capabilities, model))
         thinking = self.thinking_of(model)
         if "thinking_off" not in known and (thinking.style != "none" or thinking.default_on is not None):
             known["thinking_off"] = thinking.off or thinking.never
@@ -260,10 +259,28 @@ class Preset(Strict):
 
 def matches(model: str, patterns: Iterable[str]) -> bool:
     """Whether a model's name, or what follows its last slash, fits a pattern; case does not count."""
+    return _fits(model, patterns if isinstance(patterns, tuple) else tuple(patterns))
+
+
+@lru_cache(maxsize=16_384)
+def _fits(model: str, patterns: tuple[str, ...]) -> bool:
+    """The answer for one name and one rule, which every request asks again."""
     name = model.lower()
-    return any(
-        fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern) for pattern in patterns
-    )
+    bare = name.rpartition("/")[2]
+    return any(fnmatchcase(name, pattern) or fnmatchcase(bare, pattern) for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _known(rules: tuple[CapabilityRule, ...], model: str) -> Mapping[str, Any]:
+    """What the rules say of a model together, the first one that says a thing winning."""
+    known: dict[str, Any] = {}
+    for rule in rules:
+        if matches(model, rule.models):
+            for name in Capabilities.model_fields:
+                value = getattr(rule, name)
+                if value is not None:
+                    known.setdefault(name, value)
+    return known
 
 
 FILES = (

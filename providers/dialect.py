@@ -27,6 +27,20 @@ class Adaptation(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """Amazon's access keys, with which a request is signed. No secret shows in its repr."""
+
+    region: str
+    """Where the signature holds, such as `eu-central-1`."""
+    access_key_id: str = field(repr=False)
+    """The public half, which travels with every request."""
+    secret_access_key: SecretStr
+    """The half that never travels."""
+    session_token: SecretStr | None = None
+    """Goes with short-lived keys."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A provider's model with everything needed to speak to it."""
 
@@ -39,6 +53,8 @@ class Target:
     base_url: str
     """No trailing slash; braces already filled in."""
     api_key: SecretStr | None = None
+    credentials: Credentials | None = None
+    """Signs each request, where the row's `auth` is `sigv4`."""
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +70,13 @@ class Target:
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
 
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """Everything that must never stand in a message, should a provider repeat it."""
+        keys = self.credentials
+        own = (self.api_key, keys and keys.secret_access_key, keys and keys.session_token)
+        return (*(secret for secret in own if secret is not None), *self.headers.values())
+
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
@@ -67,8 +90,8 @@ class WireRequest:
     stream: bool = False
     """Whether the answer is asked for as a stream, which it may be although the caller wants it whole."""
     address: str | None = None
-    """The IP address to connect to instead of looking the URL's host up; the host's name is still the one that
-    is asked for and that the server's certificate must bear."""
+    """The IP address to connect to, so that the URL's host is not looked up; its name is still the one that is
+    asked for and that the server's certificate must bear."""
 
 
 class Decoder(Protocol):

@@ -1,7 +1,7 @@
 """Server-sent events, and JSON line by line, out of bytes however they are cut; no socket, no clock.
 
-Events follow the event stream format of the HTML standard (9.2.6), with two departures that model servers need:
-an event left unfinished at the end of the bytes is still given by `close()`, since several servers end
+Events follow the event stream format of the HTML standard (9.2.6), with two departures that model servers
+need: an event left unfinished at the end of the bytes is still given by `close()`, since several servers end
 with `data: [DONE]` and no blank line; and bytes that are no UTF-8 are an error instead of being replaced,
 since an answer with holes in it should not pass for a good one.
 """

@@ -13,8 +13,10 @@ from turnout.config.errors import ConfigError
 from turnout.config.settings import ProviderSettings, Timeouts
 from turnout.config.suggestions import did_you_mean
 
+from .access_keys import access_keys, bearer_token
 from .catalogue import Preset, catalogue
 from .dialect import Target
+from .model_rows import with_models
 
 GENERIC = {
     "openai": "openai-compatible",
@@ -30,21 +32,35 @@ GENERIC = {
 _BRACES = re.compile(r"\{(\w+)\}")
 
 
-def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[str, str]) -> Target:
+def resolve(
+    name: str,
+    settings: ProviderSettings,
+    model: str,
+    *,
+    env: Mapping[str, str],
+    has_tokens: bool = False,
+) -> Target:
     """The target for one model of a configured provider.
 
-    `env` holds the environment variables that may carry keys and options. ConfigError names what is missing
-    and where it may be given.
+    `env` holds the environment variables that may carry keys and options, `has_tokens` tells that the key is
+    a token which comes with each call. ConfigError names what is missing and where it may be given.
     """
     preset = preset_of(name, settings)
     options = _options(name, preset, settings, env)
-    api_key, bearer = _key(name, preset, settings, env)
+    api_key, bearer = (
+        (None, True) if has_tokens or settings.token_from is not None else _key(name, preset, settings, env)
+    )
     return Target(
         provider=name,
         model=model,
         preset=preset.model_copy(update={"auth": "bearer"}) if bearer else preset,
         base_url=_base_url(name, preset, settings, {**options, "model": quote(model, safe="")}),
         api_key=api_key,
+        credentials=(
+            access_keys(name, preset, settings, env, options)
+            if preset.auth == "sigv4" and not bearer
+            else None
+        ),
         headers=dict(settings.headers),
         query={
             **{
@@ -61,7 +77,12 @@ def resolve(name: str, settings: ProviderSettings, model: str, *, env: Mapping[s
 
 
 def preset_of(name: str, settings: ProviderSettings) -> Preset:
-    """The row that a provider starts from, with its quirks applied; ConfigError where there is none."""
+    """The row that a provider starts from, with its quirks and models applied; ConfigError."""
+    return with_models(name, _row_of(name, settings), settings.models)
+
+
+def _row_of(name: str, settings: ProviderSettings) -> Preset:
+    """The row with its quirks applied; ConfigError where there is none."""
     known = catalogue()
     wanted = settings.preset or (
         GENERIC.get(settings.dialect, GENERIC["openai"]) if settings.dialect else name
@@ -96,7 +117,12 @@ def _options(
     name: str, preset: Preset, settings: ProviderSettings, env: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Words for the braces of a row: the user's, then the environment's, then the row's own."""
-    from_env = {key: env[variable] for key, variable in preset.options_env.items() if env.get(variable)}
+    from_env = {
+        key: env[variable]
+        for key, variables in preset.options_env.items()
+        for variable in reversed(variables.split())  # the first one set wins
+        if env.get(variable)
+    }
     options = {**preset.options, **from_env, **settings.options}
     allowed = {*_braces(preset, settings), *preset.options, *preset.options_env}
     for option in settings.options:
@@ -129,8 +155,8 @@ def _fill(name: str, template: str, options: Mapping[str, str], preset: Preset) 
         option = match.group(1)
         if option in options:
             return options[option]
-        variable = preset.options_env.get(option)
-        also = f" or set {variable}" if variable else ""
+        variables = " or ".join(preset.options_env.get(option, "").split())
+        also = f" or set {variables}" if variables else ""
         raise ConfigError(f"provider {name}: option {option!r} is missing; give it under options{also}")
 
     return _BRACES.sub(word, template)
@@ -142,6 +168,9 @@ def _key(
     """The key, and whether it is a token that goes as Bearer whatever the row says."""
     if preset.auth == "none":
         return None, False
+    if preset.auth == "sigv4":
+        token = bearer_token(name, preset, settings, env)
+        return token, token is not None
     if settings.api_key is not None:
         return settings.api_key, False
     for variable in (*preset.token_env, *preset.key_env):

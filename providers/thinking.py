@@ -195,13 +195,13 @@ def _put_effort(effort: str | None, thinking: Thinking, compiled: Compiled) -> N
     if thinking.efforts:
         word = fold_effort(effort, thinking)
         compiled.fields[thinking.effort_field] = word
-        if word != effort:
+        if word.lower() != effort.lower():
             compiled.report("reasoning_effort", "clamped", f"{effort} is not known here; {word} is sent")
     elif thinking.budget:
         tokens = (thinking.budgets or BUDGETS).get(effort, thinking.budget_on)
         if tokens is not None:
             compiled.fields[thinking.budget] = tokens
-        bound = f"a budget of {tokens} tokens" if tokens else "thinking without a bound"
+        bound = f"a budget of {tokens} tokens" if (tokens or 0) > 0 else "thinking without a bound"
         compiled.report(
             "reasoning_effort", "emulated", f"the wire takes no effort; {bound} stands for {effort}"
         )

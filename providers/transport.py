@@ -5,6 +5,11 @@ context closes the socket. Nothing here retries, redirects, follows cookies or r
 may say *connection*: what we broke ourselves (a header that cannot be sent, a URL that is none) is a
 ConfigError, which no policy retries.
 
+A request that names an IP address (`WireRequest.address`) goes to that very address, under the name in its
+URL: Host header, SNI and the certificate's check are the name's. It travels by a client of its own, which
+knows no proxy and no header of anybody's, and its connection serves no second request: a connection is only
+as good as the name it was checked for, while a pool knows it by its address.
+
 Behind the protocol stands httpx or anything with its `AsyncClient` interface (httpx2). Errors are told apart
 by the names of their classes, which both share. httpx itself is imported when the first request is sent.
 """
@@ -17,7 +22,9 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 
@@ -30,6 +37,8 @@ NEVER_SENT = "connect_failed"
 """`code` of an error that came before anything could be sent."""
 NEVER_CONNECTED = "connect_timeout"
 """`code` of a timeout that came before anything could be sent."""
+TOO_LARGE = "too_large"
+"""`code` of an error about an answer beyond the size limit."""
 _ZLIB = ("gzip", "x-gzip", "deflate")
 _CLOSING = 2.0  # seconds that closing a connection may take before it is given up
 
@@ -91,6 +100,7 @@ class HttpxTransport:
     def __init__(self, client: Any = None, *, user_agent: str = "turnout") -> None:
         self._client = client
         self._owned = client is None
+        self._pinned: Any = None  # carries what names its address
         self._user_agent = user_agent
 
     @asynccontextmanager
@@ -111,27 +121,42 @@ class HttpxTransport:
 
     async def aclose(self) -> None:
         """Close the client, if it was made here; sending again makes a new one."""
+        pinned, self._pinned = self._pinned, None
+        if pinned is not None:
+            await pinned.aclose()
         if self._owned and self._client is not None:
             client, self._client = self._client, None
             await client.aclose()
 
+    def _carrier(self, request: WireRequest) -> Any:
+        """The client that carries a request."""
+        if request.address is None:
+            self.prepare()
+            return self._client
+        if self._pinned is None:
+            self._pinned = _make_pinned_client()
+        return self._pinned
+
     async def _open(self, request: WireRequest, connect_timeout: float | None) -> Any:
-        self.prepare()
+        client = self._carrier(request)
         trouble: TurnoutError
         try:
+            url, headers, extensions = _addressed(request)
             # a plain tuple (connect, read, write, pool) is understood by every client of this interface
-            built = self._client.build_request(
+            built = client.build_request(
                 request.method,
-                request.url,
+                url,
                 headers={
                     "user-agent": self._user_agent,
                     "accept-encoding": "identity",
                     **{name.lower(): value for name, value in request.headers.items()},
+                    **headers,
                 },
                 content=request.body,
                 timeout=(connect_timeout, None, None, connect_timeout),
+                **extensions,
             )
-            return await self._client.send(built, stream=True, follow_redirects=False)
+            return await client.send(built, stream=True, follow_redirects=False)
         except Exception as error:
             found = _mapped(error, connect_timeout)
             if found is None:
@@ -227,6 +252,7 @@ class _HttpxResponse:
                 f"the answer is larger than {self._max_bytes} bytes; raise the provider's max_response_bytes "
                 "if that is expected.",
                 status=self.status,
+                code=TOO_LARGE,
             )
 
 
@@ -237,6 +263,39 @@ def _make_client() -> Any:
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0),
     )
+
+
+def _make_pinned_client() -> Any:
+    httpx = importlib.import_module("httpx")
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        trust_env=False,  # a proxy would choose the address itself
+        verify=httpx.create_ssl_context(),  # the certificates that the environment names hold all the same
+    )
+
+
+def _addressed(request: WireRequest) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """URL, further headers and further options that send a request to its address, under its name."""
+    if request.address is None:
+        return request.url, {}, {}
+    parts = urlsplit(request.url)
+    name, port = parts.hostname or "", "" if parts.port is None else f":{parts.port}"
+    host = f"[{request.address}]" if ":" in request.address else request.address
+    headers = {"host": f"[{name}]{port}" if ":" in name else f"{name}{port}", "connection": "close"}
+    # a host that is an address itself has no name to ask for
+    named = not _is_address(name)
+    extensions = {"extensions": {"sni_hostname": name}} if named and parts.scheme == "https" else {}
+    return urlunsplit((parts.scheme, f"{host}{port}", parts.path, parts.query, "")), headers, extensions
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | None:

@@ -19,7 +19,7 @@ from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
 from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
-from turnout.providers.errors import RequestError
+from turnout.providers.errors import AuthenticationError, RequestError
 from turnout.providers.targets import resolve
 from turnout.providers.transport import HttpxTransport, Transport
 
@@ -36,7 +36,8 @@ from .policies.fallback import fallback
 from .policies.observe import observe
 from .policies.retry import retry
 from .stream import ChatStream
-from .wire import Wire, list_models
+from .tokens import TokenFunction, Tokens
+from .wire import Wire, list_models, within
 
 if TYPE_CHECKING:
     from .sync import SyncRouter
@@ -52,6 +53,7 @@ class Router:
     httpx's AsyncClient (it stays its owner's), `transport` replaces the network altogether, `clock` and
     `seed` make waiting and jitter repeatable, `env` stands for the process's environment. Making a router
     sends nothing; ConfigError tells everything that is wrong with the settings, missing keys included.
+    `tokens` are functions that give short-lived tokens, by provider, as `token_from` does in the settings.
 
     Two routers share nothing. One belongs to one event loop at a time.
     """
@@ -66,6 +68,7 @@ class Router:
         env: Mapping[str, str] | None = None,
         transport: Transport | None = None,
         logger: Any = None,
+        tokens: Mapping[str, TokenFunction] | None = None,
     ) -> None:
         self._env = os.environ if env is None else env
         self.settings = self._settings_of(settings)
@@ -76,7 +79,8 @@ class Router:
         self._random = Random(seed)
         self._events = Events(logger)
         self._transport = transport or HttpxTransport(client, user_agent=f"turnout/{__version__}")
-        self._wire = Wire(self._transport, self._clock)
+        self._tokens = Tokens(self.settings, tokens, self._clock)
+        self._wire = Wire(self._transport, self._clock, tokens=self._tokens)
         self._planner = Planner(
             self.settings, self._resolve, PriceBook.seed().with_overrides(self.settings.prices)
         )
@@ -163,7 +167,12 @@ class Router:
             raise RequestError(f"no provider is called {provider!r}{hint}", field="provider")
         target, wire_format = self._resolve(provider, "")
         target = replace(target, timeouts=self.settings.providers[provider].timeouts or target.timeouts)
-        body = await list_models(self._transport, target, wire_format)
+        target = await self._tokens.bearing(target, within(target.timeouts.first_token))
+        try:
+            body = await list_models(self._transport, target, wire_format)
+        except AuthenticationError:
+            self._tokens.refused(target)
+            raise
         return wire_format.models(body, target)
 
     def sync(self, *, backend: str = "asyncio") -> SyncRouter:
@@ -178,7 +187,8 @@ class Router:
         return parse_settings(settings, env=self._env, presets=catalogue().keys())
 
     def _resolve(self, provider: str, model: str) -> tuple[Target, Dialect]:
-        target = resolve(provider, self.settings.providers[provider], model, env=self._env)
+        settings = self.settings.providers[provider]
+        target = resolve(provider, settings, model, env=self._env, has_tokens=provider in self._tokens)
         return target, dialect(target.preset.dialect)
 
     def _call(

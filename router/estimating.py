@@ -7,14 +7,18 @@ scripts. Whatever is computed from a guess says so.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from turnout.providers.chat import ChatCompletion, ChatResponse, Usage
+from turnout.providers.chat import ChatCompletion, ChatResponse, TextPart, Usage
 
 _BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 4  # role and separators, as chat templates write them
 _PER_ATTACHMENT = 800  # an image or a file of unknown size; a guess in the middle of what hosts count
+_MOST_PER_TOKEN = 8  # characters besides white space that a token stands for at the most, on average
+_LONG_WORD = 64  # nobody writes longer words; what is longer may be a line of dashes
+_RUN = re.compile(r"(.)\1{8,}", re.DOTALL)
 
 
 def prompt_tokens(request: ChatCompletion) -> int:
@@ -33,6 +37,35 @@ def prompt_tokens(request: ChatCompletion) -> int:
     if request.tools:
         size += _json_size(request.wire()["tools"])
     return tokens + _tokens(size)
+
+
+def least_prompt_tokens(request: ChatCompletion) -> int:
+    """A count of tokens that a request's prompt has at the very least, for deciding that it cannot fit.
+
+    Only the text of the messages counts. Two bounds, the higher one holds: a word, which is text between
+    white space, is one token or more to every tokenizer in use; and a token stands for eight characters or
+    fewer besides white space, where prose and code have two to five and no living language has more. A run
+    of one character repeated, such as a ruled line, is cut short first, since it may be a single token.
+    """
+    words = characters = 0
+    for text in _prompt_texts(request):
+        pieces = text.split()
+        words += len(pieces)
+        characters += sum(len(piece) if len(piece) < _LONG_WORD else _dense(piece) for piece in pieces)
+    return max(words, characters // _MOST_PER_TOKEN)
+
+
+def _prompt_texts(request: ChatCompletion) -> Iterable[str]:
+    for message in request.messages:
+        if isinstance(message.content, str):
+            yield message.content
+        else:
+            yield from (part.text for part in message.content or () if isinstance(part, TextPart))
+
+
+def _dense(piece: str) -> int:
+    """Characters of a piece without those that only repeat the one before them, beyond the eighth."""
+    return len(_RUN.sub(lambda run: run[0][:_MOST_PER_TOKEN], piece))
 
 
 def usage_of(request: ChatCompletion, response: ChatResponse) -> Usage:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from turnout.providers.chat import ChatCompletion, Usage
 from turnout.providers.dialect import Adaptation
-from turnout.providers.errors import UnsupportedError
+from turnout.providers.errors import ContextWindowError, UnsupportedError
 
 from .accounting import cost_of
 from .estimating import prompt_tokens
+from .inlining import foreseen
 from .pipeline import Call
 from .planning import PlannedTarget
 from .policies.retry import longest_pause
@@ -100,8 +102,8 @@ def _step(call: Call, planned: PlannedTarget, tokens: int) -> Step:
     try:
         request = planned.request_for(call.request)
         planned = planned.speaking(request)
-        wire = encode(replace(call, target=planned), request)
-    except UnsupportedError as error:
+        wire = foreseen(request, planned.target, partial(encode, replace(call, target=planned)))
+    except (UnsupportedError, ContextWindowError) as error:
         return Step(
             target=planned.name,
             why=f"{planned.why}; skipped: {error}",

@@ -10,10 +10,10 @@ each single wait, so a caller's own code never runs under a limit that it did no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from turnout.config.settings import OnUnsupported
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse
@@ -23,6 +23,10 @@ from turnout.providers.errors import ProviderError, UnsupportedError
 from .accounting import Attempt, Trace
 from .planning import Plan, PlannedTarget
 
+if TYPE_CHECKING:
+    from .fetching import Shelf
+
+T = TypeVar("T")
 End = Literal["completed", "failed", "cancelled"]
 DEADLINE = "deadline"
 """`code` of a timeout that is the call's deadline."""
@@ -42,6 +46,8 @@ class Journal:
     """Attempts that have ended, in that order."""
     errors: list[ProviderError | UnsupportedError] = field(default_factory=list)
     """Their errors."""
+    shelf: Shelf | None = None
+    """Images and files fetched for the call; None as long as nothing had to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,14 @@ class Reply(Protocol):
 
     def abandon(self) -> None:
         """Take note that nobody will read on; does nothing after the end."""
+        ...
+
+
+class RunLimited(Protocol):
+    """Waits for a step, within the limits of an attempt."""
+
+    async def __call__(self, step: Callable[[], Awaitable[T]]) -> T:
+        """What the step gives; AttemptTimeoutError once a limit is reached."""
         ...
 
 

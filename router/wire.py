@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from email.utils import format_datetime
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import anyio
@@ -38,8 +39,12 @@ from turnout.providers.transport import Transport, WireResponse
 
 from .accounting import Attempt
 from .clock import Clock
-from .pipeline import DEADLINE, SHARE, Call, End
+from .fetching import Fetcher, Shelf
+from .fitting import fit
+from .inlining import foreseen
+from .pipeline import DEADLINE, SHARE, Call, End, RunLimited
 from .planning import PlannedTarget
+from .tokens import Tokens
 
 _ERROR_BODY = 256 * 1024  # bytes of an error's body that are read; more never says more
 _DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal event, so the socket can be reused
@@ -50,22 +55,33 @@ T = TypeVar("T")
 class Wire:
     """The handler that speaks to providers."""
 
-    def __init__(self, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        clock: Clock,
+        *,
+        fetcher: Fetcher | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:
         self._transport = transport
         self._clock = clock
+        self._fetcher = fetcher or Fetcher(transport)
+        self._tokens = tokens or None
 
     @asynccontextmanager
     async def __call__(self, call: Call) -> AsyncIterator[WireReply]:
-        """Try the call's target once; the errors are the provider's, or UnsupportedError before any byte."""
+        """Try the call's target once; the errors are the provider's, or those of `encode` before any byte."""
         request = call.target.request_for(call.request)
         planned = call.target.speaking(request)
+        limits = Limits(call, self._clock)
+        if self._tokens is not None:
+            planned = await self._with_token(planned, self._tokens, limits)
         if planned is not call.target:
             call = dataclasses.replace(call, target=planned)
-        wire = encode(call, request)
+        wire = await self._written(call, request, limits)
         if planned.target.preset.auth == "sigv4":
             wire = signed(wire, planned.target, self._clock.now())
         call.journal.sent += 1
-        limits = Limits(call, self._clock)
         async with AsyncExitStack() as connection:
             try:
                 sending = self._transport.send(
@@ -83,18 +99,49 @@ class Wire:
                 await reply.begin()
             except ProviderError as error:
                 attribute(error, planned)
+                if self._tokens is not None and error.kind == "authentication":
+                    self._tokens.refused(planned.target)
                 raise
             yield reply
 
+    async def _with_token(self, planned: PlannedTarget, tokens: Tokens, limits: Limits) -> PlannedTarget:
+        """The target with a token for its key, where its provider has a source of them."""
+        try:
+            target = await tokens.bearing(planned.target, limits.run)
+        except ProviderError as error:
+            attribute(error, planned)
+            raise
+        return planned if target is planned.target else dataclasses.replace(planned, target=target)
+
+    async def _written(self, call: Call, request: ChatCompletion, limits: Limits) -> WireRequest:
+        """The HTTP request, with what it takes from elsewhere fetched."""
+        planned = call.target
+        if not planned.target.fetch_media:
+            return foreseen(request, planned.target, partial(encode, call))
+        shelf = call.journal.shelf = call.journal.shelf or Shelf()
+        try:
+            return await self._fetcher.written(
+                request, planned.target, partial(encode, call), shelf, limits.run
+            )
+        except AttemptTimeoutError as error:
+            attribute(error, planned)
+            raise
+
 
 def encode(call: Call, request: ChatCompletion) -> WireRequest:
-    """The HTTP request of a call's target; UnsupportedError where the target cannot say it."""
+    """The HTTP request of a call's target.
+
+    UnsupportedError where the model cannot take it or the wire cannot say it, ContextWindowError where the
+    prompt cannot fit; either is raised before anything is sent.
+    """
     planned = call.target
     target = planned.target
     if call.on_unsupported is not None and call.on_unsupported != target.on_unsupported:
         target = dataclasses.replace(target, on_unsupported=call.on_unsupported)
     try:
-        return planned.dialect.encode(request, target)
+        request, left_out = fit(request, target)
+        wire = planned.dialect.encode(request, target)
+        return dataclasses.replace(wire, adaptations=(*left_out, *wire.adaptations)) if left_out else wire
     except UnsupportedError as error:
         error.provider, error.model = target.provider, target.model
         raise
@@ -360,6 +407,17 @@ def _has_content(message: ResponseMessage) -> bool:
         or message.refusal
         or message.audio
     )
+
+
+def within(seconds: float) -> RunLimited:
+    """Waits for steps, each at most so many seconds; AttemptTimeoutError."""
+
+    async def run(step: Callable[[], Awaitable[T]]) -> T:
+        with anyio.move_on_after(seconds):
+            return await step()
+        raise AttemptTimeoutError(f"no answer within {seconds:g} s.")
+
+    return run
 
 
 async def list_models(transport: Transport, target: Target, dialect: Dialect) -> bytes:

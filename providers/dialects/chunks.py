@@ -11,6 +11,7 @@ from ..chat import (
     ChatChunk,
     ChunkChoice,
     CompletionTokensDetails,
+    CustomCallDelta,
     Delta,
     FunctionCallDelta,
     Logprobs,
@@ -84,9 +85,19 @@ class ChunkWriter:
         return self.delta(annotations=[annotation])
 
     def begin_call(
-        self, name: str, identity: Any = None, arguments: str = "", choice: int = 0, **rest: Any
+        self,
+        name: str,
+        identity: Any = None,
+        arguments: str = "",
+        choice: int = 0,
+        *,
+        custom: bool = False,
+        **rest: Any,
     ) -> tuple[int, ChatChunk]:
-        """A tool call's number in its choice, and its first piece; an id is made if need be."""
+        """A tool call's number in its choice, and its first piece; an id is made if need be.
+
+        `custom` makes it a call of a tool that takes free text.
+        """
         number = self._numbers.get(choice, 0)
         self._numbers[choice] = number + 1
         self.calls += 1
@@ -94,8 +105,9 @@ class ChunkWriter:
         call = ToolCallDelta(
             index=number,
             id=identity if known else self.made_id(choice, number),
-            type="function",
-            function=FunctionCallDelta(name=name, arguments=arguments),
+            type="custom" if custom else "function",
+            function=None if custom else FunctionCallDelta(name=name, arguments=arguments),
+            custom=CustomCallDelta(name=name, input=arguments) if custom else None,
             **rest,
         )
         return number, self.delta(choice, tool_calls=[call])
@@ -104,9 +116,12 @@ class ChunkWriter:
         """An id for a call that came without one: the same answer gives the same ids."""
         return f"call_{sha256(f'{self.id}/{choice}/{number}'.encode()).hexdigest()[:24]}"
 
-    def arguments(self, number: int, piece: str, choice: int = 0) -> ChatChunk:
-        """A further piece of a call's arguments."""
-        call = ToolCallDelta(index=number, function=FunctionCallDelta(arguments=piece))
+    def arguments(self, number: int, piece: str, choice: int = 0, *, custom: bool = False) -> ChatChunk:
+        """A further piece of a call's arguments, or of a `custom` call's text."""
+        if custom:
+            call = ToolCallDelta(index=number, custom=CustomCallDelta(input=piece))
+        else:
+            call = ToolCallDelta(index=number, function=FunctionCallDelta(arguments=piece))
         return self.delta(choice, tool_calls=[call])
 
     def finish(self, reason: str, native: str | None = None, choice: int = 0, **rest: Any) -> ChatChunk:

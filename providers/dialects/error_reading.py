@@ -18,7 +18,7 @@ from typing import Any
 
 from ..dialect import Target
 from ..errors import BY_KIND, ProviderError
-from ..waits import server_wait
+from ..waits import duration, server_wait
 
 REQUEST_ID_HEADERS = (
     "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-generation-id",
@@ -45,6 +45,8 @@ class Report:
     status: int | None = None
     """The HTTP status that the body names."""
     request_id: str | None = None
+    wait: float | None = None
+    """Seconds to wait that the body names in a field of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,8 @@ def _from_object(error: Mapping[str, Any], around: Mapping[str, Any]) -> Report:
     ]
     if metadata.get("reasons") or metadata.get("flagged_input"):
         words.append("moderation")  # OpenRouter's filter, which gives no code of its own
+    told, wait = _rpc_details(error)
+    words += told
     statuses = (error.get("status"), error.get("code"), around.get("status_code"), around.get("code"))
     message = _words(error.get("message") or error.get("detail") or error.get("msg") or inner.get("message"))
     raw = metadata.get("raw")
@@ -272,7 +276,30 @@ def _from_object(error: Mapping[str, Any], around: Mapping[str, Any]) -> Report:
         next((word for word in words if _http_status(word) is None), None),
         next((found for found in map(_http_status, statuses) if found is not None), None),
         request_id[:200] if isinstance(request_id, str) else None,
+        wait,
     )
+
+
+def _rpc_details(error: Mapping[str, Any]) -> tuple[list[str], float | None]:
+    """Google's way (google.rpc): a status in words, and `details` with a reason, broken quotas and a wait.
+
+    `PerDay` stands for a quota that only another day resets.
+    """
+    words, wait, per_day = [], None, False
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        detail = _object(detail)
+        if isinstance(detail.get("reason"), str):
+            words.append(detail["reason"])
+        violations = detail.get("violations")
+        for violation in violations if isinstance(violations, list) else ():
+            per_day = per_day or "PerDay" in str(_object(violation).get("quotaId"))
+        if isinstance(detail.get("retryDelay"), str):
+            wait = duration(detail["retryDelay"])
+    status = error.get("status")
+    if isinstance(status, str) and status.isupper():
+        words.append(status)
+    return [*words, "PerDay"] if per_day else words, wait
 
 
 def _words(value: Any, depth: int = 0) -> str:
@@ -310,9 +337,13 @@ def _error(
         status=status,
         code=clean(report.code, target, limit=120) if report.code else None,
         request_id=request_id,
-        retry_after=server_wait(headers, report.message, now=now) if kind in PATIENT else None,
+        retry_after=_wait(report, headers, now) if kind in PATIENT else None,
         model_output=not words.isdisjoint(MODEL_OUTPUT),
     )
+
+
+def _wait(report: Report, headers: Mapping[str, str], now: datetime | None) -> float | None:
+    return server_wait(headers, report.message, now=now) if report.wait is None else report.wait
 
 
 def _kinds(status: int | None, report: Report, target: Target) -> Iterator[str]:
@@ -343,8 +374,7 @@ def quote(text: str, target: Target) -> str:
 
 def clean(text: str, target: Target, *, limit: int = MESSAGE_LIMIT) -> str:
     """A provider's text made fit for a message: one line, no key in it, not longer than `limit`."""
-    secrets = [target.api_key, *target.headers.values()]
-    for secret in (secret.get_secret_value() for secret in secrets if secret is not None):
+    for secret in (secret.get_secret_value() for secret in target.secrets):
         if len(secret) >= _SHORT_SECRET:
             text = text.replace(secret, "[redacted]")
     text = _SECRETS.sub("[redacted]", " ".join(text.split()))

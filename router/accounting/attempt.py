@@ -18,7 +18,8 @@ from .pricing import add_exactly
 
 Outcome = Literal["ok", "failed", "cancelled", "rejected", "skipped"]
 """`ok`: answered. `failed`: sent, and no good answer came. `cancelled`: sent, then given up by the caller, by
-a deadline or in favour of another. `skipped`: the target cannot express the request; nothing was sent.
+a deadline or in favour of another. `skipped`: the target cannot express the request, or its window cannot
+hold the prompt; nothing was sent.
 `rejected`: turned away by a policy before it was tried; nothing was sent."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

@@ -23,7 +23,9 @@ from ..accounting import Attempt, AttemptError, Ledger, Outcome, cost_of
 from ..clock import Clock
 from ..estimating import usage_of
 from ..events import Events
+from ..fitting import was_skipped
 from ..pipeline import Call, Handler, Layer, Reply
+from ..tokens import NO_TOKEN
 
 _UNSENT = Cost(amount=Decimal(0), basis="priced", price="nothing was sent = 0")
 _REFUSED = Cost(amount=Decimal(0), basis="priced", price="refused with a 4xx status = 0")
@@ -89,7 +91,7 @@ class _Line:
         if self._written:
             return
         self._call.journal.errors.append(error)
-        if isinstance(error, UnsupportedError):
+        if isinstance(error, UnsupportedError) or was_skipped(error):
             self._write("skipped", error, cost=_UNSENT)
             return
         error.attempt = self._number
@@ -112,7 +114,7 @@ class _Line:
         return self._priced(usage)
 
     def _cost_of_failure(self, error: ProviderError) -> Cost:
-        if error.usage is None and error.code in (NEVER_SENT, NEVER_CONNECTED):
+        if error.usage is None and error.code in (NEVER_SENT, NEVER_CONNECTED, NO_TOKEN):
             return _UNSENT
         refused = error.status is not None and 400 <= error.status < 500
         if error.usage is None and refused and error.kind not in _MAY_BILL:
@@ -162,6 +164,8 @@ def _reported(usage: Usage | None) -> Decimal | None:
 def _tell(events: Events, attempt: Attempt, error: ProviderError | UnsupportedError | None) -> None:
     if isinstance(error, UnsupportedError):
         events.emit("target.skipped", lambda: {**attempt.__dict__, "field": error.field})
+    elif attempt.outcome == "skipped":
+        events.emit("target.skipped", lambda: {**attempt.__dict__, "field": "messages"})
     elif error is not None:
         events.emit(
             "attempt.failed",

@@ -22,7 +22,7 @@ BEYOND_A_SCHEMA = {
     "unreachable_target", "route_name_with_slash", "provider_name_with_slash",
     "api_key_with_a_space", "deadline_from_the_environment", "environment_in_a_key", "environment_missing",
     "environment_malformed", "header_broken", "header_twice", "base_url_holds_a_password",
-    "price_tiers_not_rising",
+    "price_tiers_not_rising", "token_and_key",
     "request_takes_the_model", "target_malformed", "duplicate_key", "tag", "merge_of_a_word",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Server-sent events come out the same however the bytes are cut."""
+"""Server-sent events and JSON lines come out the same however the bytes are cut."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.providers.framing import FrameError, SSEDecoder, SSEEvent
+from turnout.providers.framing import FrameError, JSONLinesDecoder, SSEDecoder, SSEEvent
 
 STREAM = (
     ": welcome\n\n"
@@ -95,3 +95,55 @@ def test_the_last_line_that_is_no_field_is_remembered() -> None:
     decoder = SSEDecoder()
     assert decoder.feed(b"Internal Server Error\n\n") == []
     assert decoder.ignored == "Internal Server Error"
+
+
+LINES = ['{"text":"naïve 日本 🚂"}', '{"a": 1}', "[]", '{"last":true}']
+
+
+def lines(*pieces: bytes, limit: int = 1 << 20) -> list[str]:
+    decoder = JSONLinesDecoder(limit=limit)
+    return [line for piece in pieces for line in decoder.feed(piece)] + decoder.close()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", " \n\n\r\n"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n\n"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_every_cut_gives_the_same_lines(ending: str, start: bytes, closed: bool) -> None:
+    wire = start + (ending.join(LINES) + (ending if closed else "")).encode()
+    assert lines(wire) == LINES
+    assert lines(*(wire[i : i + 1] for i in range(len(wire)))) == LINES
+    for cut in range(len(wire) + 1):
+        assert lines(wire[:cut], wire[cut:]) == LINES
+
+
+@given(st.data())
+def test_random_lines_survive_random_cuts(data: st.DataObject) -> None:
+    text = st.text(st.characters(categories=["L", "N", "P", "So"]), min_size=1, max_size=12)
+    texts = data.draw(st.lists(text, max_size=6))
+    ending = st.sampled_from(["\n", "\r\n"])
+    wire = "".join(one + data.draw(ending) for one in texts).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
+    pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+    assert lines(*pieces) == texts
+
+
+def test_no_lines_come_of_nothing() -> None:
+    assert lines() == []
+    assert lines(b"", b"\n", b"\r\n  \n", b"  ") == []
+
+
+def test_a_line_may_not_grow_without_end() -> None:
+    assert lines(*[b"0123456789\n"] * 50, limit=10) == ["0123456789"] * 50
+    with pytest.raises(FrameError, match="one line is longer than 10 bytes"):
+        lines(b"012345", b"67890", limit=10)
+    with pytest.raises(FrameError, match="one line is longer than 10 bytes"):
+        lines(b"01234567890\n", limit=10)
+
+
+def test_a_line_that_is_not_utf8_is_an_error_after_the_lines_before_it() -> None:
+    found = JSONLinesDecoder().lines(b'{"good":1}\n\xff\n')
+    assert next(found) == '{"good":1}'
+    with pytest.raises(FrameError, match="not UTF-8"):
+        next(found)
+    with pytest.raises(FrameError, match="not UTF-8"):
+        lines("é".encode()[:1])
