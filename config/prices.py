@@ -15,7 +15,7 @@ import yaml
 
 from .settings import PriceRow
 
-_DATED = re.compile(r"(?P<undated>.+)-(?:\d{4}-\d{2}-\d{2}|\d{8})")
+_DATED = re.compile(r"(?P<undated>.+?)(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|@default)?(?:-v\d+:\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class PriceBook:
 
         The user's own prices are looked up by the configured name of the provider: the exact name, then the
         model's undated name, then patterns, the longest first. After them the seed is looked up by preset,
-        exactly and then undated. Undated means without `-YYYY-MM-DD` or `-YYYYMMDD` at the end.
+        exactly and then undated. Undated means without a date or a version at the end, such as `-YYYY-MM-DD`,
+        `-YYYYMMDD`, `@YYYYMMDD` or `-v1:0`, and of an ARN only what follows its last slash.
         """
         names = _names(model)
         for name in names:
@@ -69,8 +70,10 @@ class PriceBook:
 
 
 def _names(model: str) -> tuple[str, ...]:
-    dated = _DATED.fullmatch(model)
-    return (model,) if dated is None else (model, dated["undated"])
+    name = model.rpartition("/")[2] if model.startswith("arn:") else model
+    dated = _DATED.fullmatch(name)
+    names = (model, name, name if dated is None else dated["undated"])
+    return tuple(dict.fromkeys(names))
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -94,7 +97,8 @@ def _seed_rows() -> Mapping[str, Price]:
     rows: dict[str, Price] = {}
     for group in yaml.safe_load(text):
         for preset in group["presets"]:
-            for model, row in group["models"].items():
-                name = f"{preset}/{model}"
-                rows[name] = Price(PriceRow.model_validate(row), name, group["as_of"], group["source"])
+            for prefix in group.get("prefixes", ("",)):
+                for model, row in group["models"].items():
+                    name = f"{preset}/{prefix}{model}"
+                    rows[name] = Price(PriceRow.model_validate(row), name, group["as_of"], group["source"])
     return MappingProxyType(rows)

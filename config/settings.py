@@ -114,7 +114,7 @@ class ProviderSettings(Section):
     max_response_bytes: Count = Field(default=64 * 1024 * 1024, ge=1024)
     """A longer answer is cut off and counts as malformed."""
     fetch_media: Flag = False
-    """Whether images and files that a request names by address are fetched, for wires that take only bytes."""
+    """Whether images and files that a request names by address are fetched, for wires that take bytes."""
     max_media_bytes: Count = Field(default=20 * 1024 * 1024, ge=1024)
     """The largest image or file that is fetched; all of one call together may be five times as large."""
     token_from: FunctionName | None = None

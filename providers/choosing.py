@@ -1,55 +1,114 @@
 """Which wire of a host says a request, where the host speaks more than one.
 
-OpenAI's models from GPT-5.4 on take function tools while they think only on the Responses wire, and some
-models are not served on Chat Completions at all. A row of the catalogue names such a second wire as a twin.
+OpenAI's models from GPT-5.4 on take function tools while they think only on the Responses wire, effort `max`
+is only known there, and some models are not served on Chat Completions at all. A row of the catalogue names
+such a second wire as a twin; `quirks: {twins: {}}` keeps a provider to its first one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
-from .catalogue import Thinking, catalogue
+from .catalogue import Preset, Thinking, catalogue
 from .chat import ChatCompletion
 from .dialect import Target
 from .thinking import thinking_intent
 
+_RESPONSES = "responses"
 _CHAT_ONLY = ("stop", "audio", "prediction", "logit_bias")
 """Fields that shape the answer and that only Chat Completions can say."""
+_TWIN_ONLY = ("reasoning", "include", "max_tool_calls")
+"""Fields of the Responses wire's own, which a request carries as extras."""
+_SHARED = (
+    "auth", "headers", "errors", "error_texts", "statuses", "request_id_headers", "local", "capabilities",
+)  # fmt: skip
+"""What a provider's quirks say of the host whatever the wire."""
 
 
 def twin_for(request: ChatCompletion, target: Target) -> str | None:
-    """The dialect of the twin that has to carry this request; None: the target's own wire can."""
+    """The dialect of the twin that has to carry this request; None: the target's own wire can.
+
+    A request that needs what only Chat Completions can say stays there, and so does one that gains nothing:
+    a model that thinks only when it is asked to, or was told not to, takes its tools on either wire.
+    RequestError where the request contradicts itself about thinking.
+    """
     preset = target.preset
     for rule in preset.rules_of(target.model):
         if rule.dialect in preset.twins:
             return rule.dialect
-    if "responses" not in preset.twins or _needs_chat(request):
+    if _RESPONSES not in preset.twins or _needs_chat(request, target):
         return None
-    own, other = preset.thinking_of(target.model), _twin_thinking(target, "responses")
+    own, other = preset.thinking_of(target.model), twin_row(target, _RESPONSES).thinking_of(target.model)
     if _tools_and_thoughts(request, own) and "tools" not in other.excludes:
-        return "responses"
-    effort = request.reasoning_effort
-    return "responses" if effort in other.efforts and effort not in own.efforts and own.efforts else None
+        return _RESPONSES
+    if own.efforts and request.reasoning_effort in set(other.efforts) - set(own.efforts):
+        return _RESPONSES
+    return _RESPONSES if _speaks_responses(request, target) else None
 
 
 def as_twin(target: Target, dialect: str) -> Target:
-    """The same target on another wire of its host."""
-    return dataclasses.replace(target, preset=catalogue()[target.preset.twins[dialect]])
+    """The same target on another wire of its host, with what its provider's quirks say of the host."""
+    return dataclasses.replace(target, preset=twin_row(target, dialect))
 
 
-def _twin_thinking(target: Target, dialect: str) -> Thinking:
-    return catalogue()[target.preset.twins[dialect]].thinking_of(target.model)
+def twin_row(target: Target, dialect: str) -> Preset:
+    """The row of a twin, changed as the provider's own row was."""
+    own, twin = target.preset, catalogue()[target.preset.twins[dialect]]
+    plain = catalogue().get(own.name, own)
+    changes = {name: getattr(own, name) for name in _SHARED if getattr(own, name) != getattr(plain, name)}
+    if (own.thinking, own.thinking_rules) != (plain.thinking, plain.thinking_rules):
+        changes |= {"thinking": _on_twin(own.thinking, twin.thinking), "thinking_rules": ()}
+    return twin.model_copy(update=changes) if changes else twin
 
 
-def _needs_chat(request: ChatCompletion) -> bool:
-    if (request.n or 1) > 1 or "audio" in (request.modalities or ()):
-        return True
-    return any(getattr(request, name, None) for name in _CHAT_ONLY)
+def _on_twin(own: Thinking, twin: Thinking) -> Thinking:
+    """A control of thinking that the user described for Chat Completions, in the twin's words."""
+    excludes = tuple(name for name in own.excludes if name != "tools")
+    field = twin.effort_field if twin.style == "effort" else "reasoning.effort"
+    return own.model_copy(update={"effort_field": field, "excludes": excludes})
+
+
+def _needs_chat(request: ChatCompletion, target: Target) -> bool:
+    """Whether the request says what only Chat Completions can, and what this model takes there."""
+    lacking = set(target.preset.unsupported)
+    for rule in target.preset.rules_of(target.model):
+        lacking.update(rule.unsupported)
+    return any(name not in lacking for name in _chat_words(request))
+
+
+def _chat_words(request: ChatCompletion) -> Iterator[str]:
+    if (request.n or 1) > 1:
+        yield "n"
+    if "audio" in (request.modalities or ()):
+        yield "modalities"
+    yield from (name for name in _CHAT_ONLY if getattr(request, name, None))
+    contents = (message.content for message in request.messages)
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    if any(part.type == "input_audio" for part in parts):
+        yield "messages.input_audio"
 
 
 def _tools_and_thoughts(request: ChatCompletion, thinking: Thinking) -> bool:
-    """Whether function tools meet a model that will think, and that does not take them together."""
+    """Whether function tools meet a model that will think, and that does not take them together.
+
+    The choice does not matter: tools that must not be called are refused just the same.
+    """
     if "tools" not in thinking.excludes or not any(tool.function for tool in request.tools or ()):
         return False
     mode = thinking_intent(request).mode
-    return bool(thinking.default_on) if mode == "unset" else mode != "off"
+    if mode == "unset":
+        return bool(thinking.default_on)
+    return mode != "off" or not thinking.off
+
+
+def _speaks_responses(request: ChatCompletion, target: Target) -> bool:
+    """Whether the request holds what only the Responses wire understands: its fields, or its kept items."""
+    if any(request.model_extra and request.model_extra.get(name) is not None for name in _TWIN_ONLY):
+        return True
+    return any(
+        str(detail.get("type", "")).startswith(f"{_RESPONSES}.")
+        and (detail.get("provider"), detail.get("model")) == (target.provider, target.model)
+        for message in request.messages
+        for detail in message.reasoning_details or ()
+    )

@@ -74,7 +74,8 @@ class Target:
     def secrets(self) -> tuple[SecretStr, ...]:
         """Everything that must never stand in a message, should a provider repeat it."""
         keys = self.credentials
-        own = (self.api_key, keys and keys.secret_access_key, keys and keys.session_token)
+        signing = () if keys is None else (keys.secret_access_key, keys.session_token)
+        own = (self.api_key, *signing)
         return (*(secret for secret in own if secret is not None), *self.headers.values())
 
 
@@ -90,8 +91,8 @@ class WireRequest:
     stream: bool = False
     """Whether the answer is asked for as a stream, which it may be although the caller wants it whole."""
     address: str | None = None
-    """The IP address to connect to, so that the URL's host is not looked up; its name is still the one that is
-    asked for and that the server's certificate must bear."""
+    """The IP address to connect to, so that the URL's host is not looked up; its name is still the one that
+    is asked for and that the server's certificate must bear."""
 
 
 class Decoder(Protocol):

@@ -1,9 +1,9 @@
 """Amazon's binary event stream: messages out of bytes and bytes out of messages; no socket, no clock.
 
 A message (`application/vnd.amazon.eventstream`) is a prelude of twelve bytes (its length, the length of its
-headers, a CRC-32 of both), typed headers, a payload, and a CRC-32 of all that. Integers are big-endian. Layout
-and limits as in botocore 1.44's `eventstream.py`, read 2026-11-21. Every check fails as soon as the bytes for
-it are there, so that a length that was garbled on the way is never waited for.
+headers, a CRC-32 of both), typed headers, a payload, and a CRC-32 of all that. Integers are big-endian.
+Layout and limits as in botocore 1.44's `eventstream.py`, read 2026-11-21. Every check fails as soon as the
+bytes for it are there, so that a length that was garbled on the way is never waited for.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ class MessageDecoder:
         length, headers = _PRELUDE.unpack_from(self._buffer, start)
         (told,) = _CRC.unpack_from(self._buffer, start + _PRELUDE.size)
         if told != crc32(memoryview(self._buffer)[start : start + _PRELUDE.size]):
-            raise FrameError("the checksum of a message's prelude is wrong: no event stream, or a damaged one")
+            raise FrameError(
+                "the checksum of a message's prelude is wrong: no event stream, or a damaged one"
+            )
         if headers > HEADERS_LIMIT or length - headers - _LEAST > PAYLOAD_LIMIT or length > self._limit:
             raise FrameError(f"one message is {length} bytes long, more than may be")
         if length < headers + _LEAST:

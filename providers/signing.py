@@ -1,9 +1,9 @@
 """Amazon's signature of a request, version 4.
 
 The way of botocore 1.44's `SigV4Auth` for services other than S3, read 2026-11-21: the path, which travels
-percent-encoded already, is encoded once more for the signature; the hash of the body is part of it; signed are
-`content-type`, `host` and all `x-amz-` headers. A signature holds for some minutes around the time in it, so
-a request is signed when it is sent, and again for every try.
+percent-encoded already, is encoded once more for the signature; the hash of the body is part of it; signed
+are `content-type`, `host` and all `x-amz-` headers. A signature holds for some minutes around the time in it,
+so a request is signed when it is sent, and again for every try.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ def least_prompt_tokens(request: ChatCompletion) -> int:
     for text in _prompt_texts(request):
         pieces = text.split()
         words += len(pieces)
-        characters += sum(len(piece) if len(piece) < _LONG_WORD else _dense(piece) for piece in pieces)
+        characters += sum(map(len, pieces))
+        if max(map(len, pieces), default=0) > _LONG_WORD:
+            characters -= sum(_repeated(piece) for piece in pieces if len(piece) > _LONG_WORD)
     return max(words, characters // _MOST_PER_TOKEN)
 
 
@@ -63,9 +65,9 @@ def _prompt_texts(request: ChatCompletion) -> Iterable[str]:
             yield from (part.text for part in message.content or () if isinstance(part, TextPart))
 
 
-def _dense(piece: str) -> int:
-    """Characters of a piece without those that only repeat the one before them, beyond the eighth."""
-    return len(_RUN.sub(lambda run: run[0][:_MOST_PER_TOKEN], piece))
+def _repeated(piece: str) -> int:
+    """How many characters of a piece only repeat the one before them, from the ninth on."""
+    return sum(run.end() - run.start() - _MOST_PER_TOKEN for run in _RUN.finditer(piece))
 
 
 def usage_of(request: ChatCompletion, response: ChatResponse) -> Usage:

@@ -11,6 +11,7 @@ Each address is fetched once in a call, whatever comes of it: retries and furthe
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,8 +29,8 @@ from turnout.providers.errors import AttemptTimeoutError, ProviderError, Unsuppo
 from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT, TOO_LARGE, Transport, WireResponse
 
 from .addresses import is_public
-from .inlining import Encode, RemotePart, foreseen, inlined, remote_parts, told
-from .pipeline import DEADLINE, RunLimited
+from .inlining import Encode, RemotePart, inlined, parts_to_fetch, told
+from .pipeline import DEADLINE, Journal, RunLimited
 
 Address = IPv4Address | IPv6Address
 
@@ -43,6 +44,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _ACCEPT = "image/*, application/pdf, audio/*, */*;q=0.1"
 _UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
 _FITTING = {"image_url": ("image/",), "file": ("image/", "audio/", "application/pdf")}
+_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _SPELLED = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"), (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"GIF8", "image/gif"),
@@ -54,7 +56,7 @@ _SIGNATURES = (
 
 
 class _RefusedError(Exception):
-    """An address that is not fetched, or whose bytes are not taken; its text says why, without the address."""
+    """An address that is not fetched, or whose bytes are not taken; its text says why, and no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Fetched:
     """Bytes."""
     url: str = field(repr=False)
     """All of it as a data URL."""
+
+    def __str__(self) -> str:
+        return f"{self.size} bytes of {self.type}"
 
 
 @dataclass(slots=True)
@@ -102,17 +107,17 @@ class Fetcher:
         self._allowed = allowed
 
     async def written(
-        self, request: ChatCompletion, target: Target, encode: Encode, shelf: Shelf, run: RunLimited
+        self, request: ChatCompletion, target: Target, encode: Encode, journal: Journal, run: RunLimited
     ) -> WireRequest:
         """The HTTP request for a target that may have media fetched.
 
         UnsupportedError where the target cannot say the request anyway, in which case nothing is fetched, or
         where something cannot be had; AttemptTimeoutError when the call's deadline passes.
         """
-        foretold = foreseen(request, target, encode)
-        remote = remote_parts(request, target)
+        remote = parts_to_fetch(request, target, encode)
         if not remote:
-            return foretold
+            return encode(request)
+        shelf = journal.shelf = journal.shelf or Shelf()
         try:
             await run(lambda: self._fill(shelf, remote, target))
         except AttemptTimeoutError as error:
@@ -121,10 +126,7 @@ class Fetcher:
             _note_lateness(shelf, remote, target)
         media = _usable(remote, shelf, target)
         wire = encode(inlined(request, {part: item.url for part, item in media.items()}))
-        reasons = {
-            part: f"fetched and inlined, {item.size} bytes of {item.type}" for part, item in media.items()
-        }
-        return told(wire, reasons)
+        return told(wire, {part: f"fetched and inlined: {item}" for part, item in media.items()})
 
     async def _fill(self, shelf: Shelf, remote: list[RemotePart], target: Target) -> None:
         """Put on the shelf what is missing; nothing more once one item cannot be had."""
@@ -165,16 +167,15 @@ class Fetcher:
             return "its address cannot be asked"
 
     async def _fetched(self, url: str, target: Target) -> Fetched:
-        came_from = ""
+        place = _place(url)
         for _ in range(_MOST_REDIRECTS + 1):
-            place = _place(url)
-            if came_from == "https" and place.scheme == "http":
-                raise _RefusedError("it redirects from https to http")
             async with self._asked(place, target) as response:
                 if response.status not in _REDIRECTS:
                     return await _taken(response)
-                url = urljoin(place.url, _location(response))
-            came_from = place.scheme
+                following = _place(response.headers.get("location", ""), after=place.url)
+            if place.scheme == "https" and following.scheme == "http":
+                raise _RefusedError("it redirects from https to http")
+            place = following
         raise _RefusedError(f"it redirects more than {_MOST_REDIRECTS} times")
 
     @asynccontextmanager
@@ -207,12 +208,15 @@ class Fetcher:
         return addresses[:_MOST_ADDRESSES]
 
 
-def _place(url: str) -> _Place:
-    """Take an address apart; it is written anew from its parts, so that nobody can read it otherwise."""
+def _place(url: str, *, after: str = "") -> _Place:
+    """Take an address apart; it is written anew from its parts, so that nobody can read it otherwise.
+
+    `after` is the address whose server redirected to this one.
+    """
     if any(letter <= " " or letter in "\\\x7f" for letter in url):
         raise _RefusedError("its address holds a space, a backslash or a control character")
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(after, url))
         port = parts.port
         host = parts.hostname or ""
         host = (host if host.isascii() else host.encode("idna").decode()).removesuffix(".")
@@ -231,19 +235,12 @@ def _place(url: str) -> _Place:
     return _Place(parts.scheme, host, port or standard, f"{parts.scheme}://{where}{parts.path or '/'}{query}")
 
 
-def _location(response: WireResponse) -> str:
-    location = response.headers.get("location", "")
-    if not location:
-        raise _RefusedError("it redirects to nowhere")
-    return location
-
-
 async def _taken(response: WireResponse) -> Fetched:
     """The body of an answer, if it is something that a model may be shown."""
     if response.status != 200:
         raise _RefusedError(f"its server answered with status {response.status}")
     said = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if said not in _UNTOLD and not said.startswith(_FITTING["file"]):
+    if said not in _UNTOLD and not (said.startswith(_FITTING["file"]) and _TYPE.fullmatch(said)):
         raise _RefusedError(f"it is {said[:40]!r}, no image, document or sound")
     pieces = [piece async for piece in response.chunks()]
     data = b"".join(pieces)

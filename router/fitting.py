@@ -45,7 +45,7 @@ def fit(request: ChatCompletion, target: Target) -> tuple[ChatCompletion, tuple[
 def check_window(request: ChatCompletion, target: Target, length: int) -> None:
     """ContextWindowError where a prompt of `length` characters is certainly longer than the model's window."""
     window = target.preset.capabilities_of(target.model).context_window
-    if window is None or length <= window * _MARGIN:  # the least is never more than that
+    if window is None or length <= 2 * window * _MARGIN:  # a word is two characters, with what parts it off
         return
     least = least_prompt_tokens(request)
     if least <= window * _MARGIN or any(name in (request.model_extra or ()) for name in _SHORTENING):

@@ -1,8 +1,8 @@
 """Images and files that a request names by address, and the same request with their bytes in it.
 
-Some wires take no image by address. Where the user allowed it (`fetch_media`), such images are fetched and sent
-as data URLs; here is which ones those are, and how they are put in. What `explain` shows, and what is checked
-before anything is fetched, is the request with a stand-in for each.
+Some wires take no image by address. Where the user allowed it (`fetch_media`), such images are fetched and
+sent as data URLs; here is which ones those are, and how they are put in. What `explain` shows, and what is
+checked before anything is fetched, is the request with a stand-in for each.
 """
 
 from __future__ import annotations
@@ -28,11 +28,7 @@ NO_REMOTE_IMAGES = "messages.image_url.remote"
 NO_REMOTE_FILES = "messages.file.remote"
 """The same for a wire that takes images so, but no files."""
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
-_STAND_IN = b64encode(b"fetched when the call is made").decode()
-_STAND_INS = {
-    "image_url": f"data:image/png;base64,{_STAND_IN}",
-    "file": f"data:application/pdf;base64,{_STAND_IN}",
-}
+_STAND_INS = {"image_url": "data:image/png;base64,", "file": "data:application/pdf;base64,"}
 _HINT = "; or set fetch_media: true for the provider to have it fetched and sent along"
 
 
@@ -102,31 +98,44 @@ def foreseen(request: ChatCompletion, target: Target, encode: Encode) -> WireReq
 
     UnsupportedError where the target cannot say the request; where fetching would mend it, this is said.
     """
-    remote = remote_parts(request, target) if target.fetch_media else []
-    if remote:
-        wire = encode(_with_stand_ins(request, remote))
-        return told(wire, {part: "will be fetched and inlined" for part in remote})
+    if target.fetch_media:
+        wire, parts = _with_stand_ins(request, target, encode)
+        return told(wire, dict.fromkeys(parts, "will be fetched and inlined"))
     try:
         return encode(request)
     except UnsupportedError as error:
-        if not target.fetch_media and _fetching_would_help(request, target, encode):
+        if _fetching_would_help(request, target, encode):
             error.args = (f"{error}{_HINT}",)
         raise
 
 
-def _with_stand_ins(request: ChatCompletion, remote: list[RemotePart]) -> ChatCompletion:
-    return inlined(request, {part: _STAND_INS[part.kind] for part in remote})
+def parts_to_fetch(request: ChatCompletion, target: Target, encode: Encode) -> list[RemotePart]:
+    """The parts that have to be fetched; none that the target leaves out anyway, as the user may have chosen.
+
+    UnsupportedError where the target cannot say the request, whatever is fetched.
+    """
+    return _with_stand_ins(request, target, encode)[1] if remote_parts(request, target) else []
+
+
+def _with_stand_ins(
+    request: ChatCompletion, target: Target, encode: Encode
+) -> tuple[WireRequest, list[RemotePart]]:
+    """The HTTP request with stand-ins for the bytes, and the parts whose stand-ins are in it."""
+    remote = remote_parts(request, target)
+    wire = encode(inlined(request, {part: _STAND_INS[part.kind] + _mark(part) for part in remote}))
+    return wire, [part for part in remote if _mark(part).encode() in wire.body]
+
+
+def _mark(part: RemotePart) -> str:
+    """What stands for the bytes of one part, base64 encoded; as long as needs no filling."""
+    return b64encode(f"fetched for part {part.message:06}.{part.part:06}".encode()).decode()
 
 
 def _fetching_would_help(request: ChatCompletion, target: Target, encode: Encode) -> bool:
-    remote = remote_parts(request, target)
-    if not remote:
-        return False
     try:
-        encode(_with_stand_ins(request, remote))
+        return bool(remote_parts(request, target) and _with_stand_ins(request, target, encode)[1])
     except TurnoutError:
         return False
-    return True
 
 
 def told(wire: WireRequest, reasons: Mapping[RemotePart, str]) -> WireRequest:

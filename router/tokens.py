@@ -1,10 +1,10 @@
 """Short-lived tokens from a function of the user's, for providers whose keys end within the hour.
 
 A function, sync or async and without arguments, gives a token as text, or a pair of the token and how long it
-lasts: seconds, or the date of its end. It is asked at a provider's first call, and again shortly before the end
-(a minute, or a tenth of a shorter life); where no end is told, after a minute, for such functions keep tokens
-themselves. Sync functions run in a worker thread. One call asks at a time and the others wait for its answer. A
-token that the provider refuses is forgotten, and the next call asks anew.
+lasts: seconds, or the date of its end. It is asked at a provider's first call, and again shortly before the
+end (a minute, or a tenth of a shorter life); where no end is told, after a minute, for such functions keep
+their tokens themselves. Sync functions run in a worker thread. One call asks at a time and the others wait
+for its answer. A token that the provider refuses is forgotten, and the next call asks anew.
 
 Nothing is kept but the token: no task, no lock, nothing of an event loop.
 """

@@ -39,7 +39,7 @@ from turnout.providers.transport import Transport, WireResponse
 
 from .accounting import Attempt
 from .clock import Clock
-from .fetching import Fetcher, Shelf
+from .fetching import Fetcher
 from .fitting import fit
 from .inlining import foreseen
 from .pipeline import DEADLINE, SHARE, Call, End, RunLimited
@@ -118,10 +118,9 @@ class Wire:
         planned = call.target
         if not planned.target.fetch_media:
             return foreseen(request, planned.target, partial(encode, call))
-        shelf = call.journal.shelf = call.journal.shelf or Shelf()
         try:
             return await self._fetcher.written(
-                request, planned.target, partial(encode, call), shelf, limits.run
+                request, planned.target, partial(encode, call), call.journal, limits.run
             )
         except AttemptTimeoutError as error:
             attribute(error, planned)

@@ -64,8 +64,10 @@ class AnthropicDialect:
 def _with_code(body: bytes) -> bytes:
     """An error's body with `details.error_code`, the most telling word, where other hosts have their code."""
     payload: Any = loaded(body.decode("utf-8", "replace"))
-    error = payload.get("error") if isinstance(payload, dict) else None
-    details = error.get("details") if isinstance(error, dict) else None
+    if not isinstance(payload, dict) or not isinstance(payload.get("error"), dict):
+        return body
+    error: Json = payload["error"]
+    details = error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
     if not isinstance(code, str) or not code:
         return body

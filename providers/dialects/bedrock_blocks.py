@@ -20,7 +20,13 @@ FILLER = "."
 SILENT = "(no output)"
 """Stands for the result of a tool that returned nothing."""
 
-IMAGES = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
+IMAGES = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/jpg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
 """Media types -> the wire's words for pictures."""
 SOUNDS = {"audio/wav": "wav", "audio/mp3": "mp3"}
 """The same for recordings."""
@@ -87,7 +93,9 @@ class Blocks:
             if block is not None:
                 (inside if self._fits(block) else outside).append(block)
         if outside:
-            self._draft.report(result.path, "emulated", "the model takes no such part in a result; it follows")
+            self._draft.report(
+                result.path, "emulated", "the model takes no such part in a result; it follows"
+            )
         if result.is_error and "no_result_status" in self._draft.flags:
             inside.insert(0, {"text": "Error:"})
         content = inside or [{"text": "See below." if outside else SILENT}]
@@ -128,8 +136,7 @@ class Blocks:
                 return self._file(part)
             case kind if kind in OWN_PARTS and isinstance(part.get(kind), dict):
                 return {kind: part[kind]}
-        self._draft.refuse(part["path"], f"the wire has no part {part['type']!r}")
-        return None
+        return self._refused(part, f"the wire has no part {part['type']!r}")
 
     def _image(self, part: Json) -> Json | None:
         media = image_of(part)
@@ -168,8 +175,10 @@ class Blocks:
             self._draft.report(f"{part['path']}.file.filename", "renamed", f"sent as {name}")
         return {"document": {"format": kind, "name": name, "source": source}}
 
-    def _refused(self, part: Json, reason: str) -> None:
+    def _refused(self, part: Json, reason: str) -> Json | None:
+        """Nothing to write, once the part is refused or its loss reported."""
         self._draft.refuse(part["path"], reason)
+        return None
 
 
 def tool_name(name: str) -> str:

@@ -48,7 +48,7 @@ def _document(block: Json) -> bool:
 
 
 def settle_marks(body: Json, draft: Draft) -> None:
-    """Bring all cache points of a finished body within their number, and the longer lasting ones to the front.
+    """Bring the cache points of a finished body within their number, longer lasting ones first.
 
     The points of the tools, of the system text and of the latest messages stay.
     """
@@ -59,8 +59,7 @@ def settle_marks(body: Json, draft: Draft) -> None:
         place[:] = [other for other in place if other is not block]
         draft.report("cache_control", "dropped", f"a request holds at most {MOST} cache points")
     shorter = False
-    for _, block in found:
-        point = block["cachePoint"]
+    for point in [block["cachePoint"] for place in places for block in place if "cachePoint" in block]:
         if shorter and point.pop("ttl", None):
             draft.report("cache_control.ttl", "clamped", "longer cache points stand before shorter ones")
         shorter = shorter or "ttl" not in point

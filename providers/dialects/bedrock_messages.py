@@ -1,4 +1,4 @@
-"""A conversation as Converse's messages: user and assistant in turn, and what each maker's models want of them.
+"""A conversation as Converse's messages, with what each maker's models want of them.
 
 Source: botocore 1.44.5; the families' rules as in bedrock.yaml. Bedrock joins neighbours of one role before
 the model sees them, so what must not stand together is kept apart by a word of the assistant's.
@@ -38,17 +38,15 @@ def write_messages(turns: list[Turn], draft: Draft, blocks: Blocks) -> list[Json
 
 
 def _assistant(turn: Turn, draft: Draft, blocks: Blocks) -> list[Json]:
-    kept = _replayed(turn, draft)
+    texts = blocks.texts(turn.parts, "assistant")
     written: list[Json] = []
-    for piece in arranged(kept, turn.text, len(turn.calls)):
+    for piece in arranged(_replayed(turn, draft), turn.text, len(turn.calls)):
         if piece.what == "kept":
             written.append(piece.block)
         elif piece.what == "text":
-            written += blocks.texts(turn.parts, "assistant")
+            written += texts
         else:
             written.append(blocks.call(turn.calls[piece.number]))
-    if not turn.text:
-        written += blocks.texts(turn.parts, "assistant")  # none of them is text: refused, and said so
     return written
 
 
@@ -109,7 +107,9 @@ class _Messages:
         for message in messages:
             _with_text(message, self._draft, path)
         if not messages or (messages[0]["role"] != "user" and "assistant_first" not in self._draft.flags):
-            self._draft.report("messages[0]", "emulated", "a conversation begins with the user; a dot is sent")
+            self._draft.report(
+                "messages[0]", "emulated", "a conversation begins with the user; a dot is sent"
+            )
             messages.insert(0, _said("user"))
         if messages[-1]["role"] == "assistant":
             self._end(messages, path)
@@ -121,9 +121,9 @@ class _Messages:
             self._draft.refuse(path, "the model does not go on with an answer that the request begins")
             messages.append(_said("user"))
             return
-        last = messages[-1]["content"][-1]
-        if "text" in last:
-            last["text"] = last["text"].rstrip()  # white space at the end is refused
+        content = messages[-1]["content"]
+        if "text" in content[-1]:
+            content[-1] = {"text": content[-1]["text"].rstrip()}  # white space at the end is refused
 
 
 def _with_text(message: Json, draft: Draft, path: str) -> None:

@@ -73,7 +73,11 @@ def placed(target: Target) -> Target:
 
     def host(found: re.Match[str]) -> str:
         region = found[1]
-        return "//aiplatform.googleapis.com" if region == "global" else f"//aiplatform.{region}.rep.googleapis.com"
+        return (
+            "//aiplatform.googleapis.com"
+            if region == "global"
+            else f"//aiplatform.{region}.rep.googleapis.com"
+        )
 
     url = _REGION.sub(host, target.base_url)
     return target if url == target.base_url else dataclasses.replace(target, base_url=url)

@@ -6,8 +6,9 @@ import re
 from urllib.parse import urlsplit
 
 from .draft import Draft, Json
+from .envelope import loaded
 from .keeping import Kept, arranged
-from .media import Media, file_of, image_of, sound_of
+from .media import Media, file_of, image_of, of_url, sound_of
 from .tooling import arguments_of, fitted_id
 from .turns import Call, Result, Turn, custom_arguments
 
@@ -49,7 +50,9 @@ def contents(turns: list[Turn], draft: Draft) -> list[Json]:
             _add_results(written, turn, ids, draft)
         else:
             if turn.role == "system":
-                draft.report(turn.path, "emulated", "an instruction within the conversation is said by the user")
+                draft.report(
+                    turn.path, "emulated", "an instruction within the conversation is said by the user"
+                )
             _add_user(written, _parts(turn.parts, draft))
     written = [content for content in written if content["parts"]]
     if written and written[0]["role"] == "model":
@@ -57,7 +60,9 @@ def contents(turns: list[Turn], draft: Draft) -> list[Json]:
         draft.report("messages", "emulated", "the conversation begins with an empty word of the user's")
     if written and written[-1]["role"] == "model" and "no_trailing_model" in draft.flags:
         written.append({"role": "user", "parts": [{"text": GO_ON}]})
-        draft.report("messages", "emulated", f"the user says {GO_ON!r}: the model's words may not be the last")
+        draft.report(
+            "messages", "emulated", f"the user says {GO_ON!r}: the model's words may not be the last"
+        )
     return written
 
 
@@ -95,7 +100,7 @@ def _answer(result: Result, ids: dict[str, str], aside: list[Json], draft: Draft
             continue
         blob = written.get("inlineData") or {}
         if "media_results" in draft.flags and blob.get("mimeType") in _IN_RESULTS:
-            inside.append({"inlineData": blob})
+            inside.append({key: value for key, value in written.items() if key != "level"})
         else:
             aside.append(written)
             draft.report(part["path"], "emulated", "shown by the user after the results")
@@ -120,7 +125,9 @@ def _model_parts(turn: Turn, ids: dict[str, str], draft: Draft) -> list[Json]:
         first = next((place for place, part in enumerate(parts) if "functionCall" in part), None)
         if first is not None and not parts[first].get("thoughtSignature"):
             parts[first] = {**parts[first], "thoughtSignature": SKIP}
-            draft.report(f"{turn.path}.tool_calls", "emulated", "the calls are not the model's own; marked so")
+            draft.report(
+                f"{turn.path}.tool_calls", "emulated", "the calls are not the model's own; marked so"
+            )
     return parts
 
 
@@ -128,6 +135,7 @@ def _with_calls(turn: Turn, ids: dict[str, str], draft: Draft) -> tuple[list[Kep
     """The kept blocks that still hold, as parts, and the calls that none of them stands for."""
     calls = {call.id: call for call in turn.calls}
     kept: list[Kept] = []
+    done: set[str] = set()
     for one in turn.kept:
         if one.kind != "call":
             kept.append(one)
@@ -135,21 +143,23 @@ def _with_calls(turn: Turn, ids: dict[str, str], draft: Draft) -> tuple[list[Kep
         call = calls.get(str(one.block.get("call_id")))
         part = one.block.get("part")
         if call is None or not isinstance(part, dict) or not _same(part.get("functionCall"), call):
-            draft.report(f"{turn.path}.reasoning_details", "dropped", "a call was changed since it was signed")
+            draft.report(
+                f"{turn.path}.reasoning_details", "dropped", "a call was changed since it was signed"
+            )
             continue
-        del calls[call.id]
+        done.add(call.path)
         identity = part["functionCall"].get("id")
         if identity:
             ids[call.path] = identity
         kept.append(Kept(one.place, one.kind, part))
-    return kept, [call for call in turn.calls if calls.get(call.id) is call]
+    return kept, [call for call in turn.calls if call.path not in done]
 
 
 def _same(written: object, call: Call) -> bool:
     """Whether a call is still what the model wrote."""
     if not isinstance(written, dict) or call.custom:
         return False
-    return written.get("name") == call.name and call.rest.get("arguments", call.arguments) == call.arguments
+    return written.get("name") == call.name and (written.get("args") or {}) == loaded(call.arguments or "{}")
 
 
 def _call(call: Call, ids: dict[str, str], draft: Draft) -> Json:
@@ -255,7 +265,7 @@ def _file(part: Json, draft: Draft) -> Json | None:
 
 
 def _typed(uri: str) -> str:
-    return Media("", url=uri).type or "application/pdf"
+    return of_url(uri).type or "application/pdf"
 
 
 def resolution_of(written: list[Json], draft: Draft) -> str | None:

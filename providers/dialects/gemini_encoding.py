@@ -1,7 +1,7 @@
 """A chat completion becomes a request of generateContent.
 
-Facts: google-genai 3.4.0 (models.py, types.py) and Google's pages, read 2026-11-21; what differs from model to
-model stands in gemini.yaml.
+Facts: google-genai 3.4.0 (models.py, types.py) and Google's pages, read 2026-11-21; what differs from
+model to model stands in gemini.yaml.
 """
 
 from __future__ import annotations
@@ -30,11 +30,15 @@ _INT32 = 2**31
 _PLAIN = {"temperature": "temperature", "top_p": "topP", "top_k": "topK", "n": "candidateCount"}
 """Request field -> its name in `generationConfig`."""
 _GENERATION = (
-    "responseModalities", "speechConfig", "imageConfig", "thinkingConfig", "mediaResolution", "audioTimestamp",
-    "responseSchema", "routingConfig", "enableEnhancedCivicAnswers",
+    "responseModalities", "speechConfig", "imageConfig", "thinkingConfig", "mediaResolution",
+    "audioTimestamp", "responseSchema", "routingConfig", "enableEnhancedCivicAnswers",
 )  # fmt: skip
 """Fields of `generationConfig` that a request may carry as extras."""
-_SPELLINGS = {"safety_settings": "safetySettings", "cached_content": "cachedContent", "tool_config": "toolConfig"}
+_SPELLINGS = {
+    "safety_settings": "safetySettings",
+    "cached_content": "cachedContent",
+    "tool_config": "toolConfig",
+}
 """How Python programs spell the wire's own fields."""
 _TIERS = {"flex": "flex", "priority": "priority", "default": "standard", "standard": "standard"}
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -179,6 +183,10 @@ def _least_thinking(draft: Draft) -> None:
 def _with_cache(draft: Draft, body: Json) -> None:
     """Cached content brings its own instruction and tools, and refuses others."""
     if body.get("cachedContent"):
-        for name, field in (("systemInstruction", "messages"), ("tools", "tools"), ("toolConfig", "tool_choice")):
+        for name, field in (
+            ("systemInstruction", "messages"),
+            ("tools", "tools"),
+            ("toolConfig", "tool_choice"),
+        ):
             if body.pop(name, None) is not None:
                 draft.report(field, "dropped", f"the cached content brings its own {name}")

@@ -10,9 +10,12 @@ from typing import Any
 from .draft import Draft, Json
 
 _KEPT = frozenset(
-    "$id $defs $ref $anchor type format title description enum items prefixItems minItems maxItems minimum "
-    "maximum anyOf oneOf properties additionalProperties required propertyOrdering".split()
-)
+    {
+        "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items",
+        "prefixItems", "minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties",
+        "additionalProperties", "required", "propertyOrdering",
+    }
+)  # fmt: skip
 _SILENT = frozenset({"$schema", "$comment", "definitions", "const", "allOf", "strict"})
 """Keywords that say nothing about the value, or that are written in another way."""
 _NAMED = frozenset({"properties", "$defs"})

@@ -117,7 +117,9 @@ def _beside_functions(
         draft.report("tools", "emulated", "no tool may be called, so none are sent beside the format")
         return form
     if tooling.forced:
-        draft.report("response_format", "dropped", "the model has to call a tool, and answers in no other way")
+        draft.report(
+            "response_format", "dropped", "the model has to call a tool, and answers in no other way"
+        )
     elif stand_in:
         tooling.functions.append(
             Function("response_format", stand_in, form.description or "Gives the answer.", form.schema)
@@ -173,7 +175,7 @@ def _declaration(function: Function, draft: Draft) -> Json:
 
 
 def _native(tool: Json) -> Json | None:
-    """One of Google's own tools, `{"googleSearch": {}}` or `{"type": "google_search", …}`; None for others."""
+    """A tool of Google's, `{"googleSearch": {}}` or `{"type": "google_search", …}`; None for others."""
     kind = str(tool.get("type") or "")
     if kind == "custom":
         return None

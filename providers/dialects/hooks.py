@@ -17,7 +17,17 @@ from .draft import Draft, Json
 EncodeHook = Callable[[Draft], None]
 
 _SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
+_BRIEF = 40
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def brief_tool_ids(draft: Draft) -> None:
+    """OpenAI takes tool call ids of at most 40 characters: longer ones are hashed, always the same way."""
+    for holder, key, path in _tool_ids(draft.payload["messages"]):
+        name = str(holder[key])
+        if len(name) > _BRIEF:
+            holder[key] = f"call_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+            draft.report(path, "renamed", f"tool call ids have at most {_BRIEF} characters here")
 
 
 def short_tool_ids(draft: Draft) -> None:
@@ -134,8 +144,8 @@ def integer_logprobs(draft: Draft) -> None:
 ENCODE_HOOKS: Mapping[str, EncodeHook] = MappingProxyType({
     hook.__name__: hook
     for hook in (
-        short_tool_ids, assistant_after_tool, mistral_parts, mistral_tools, stream_tool_arguments,
-        one_reasoning_format, schema_alone, integer_logprobs,
+        brief_tool_ids, short_tool_ids, assistant_after_tool, mistral_parts, mistral_tools,
+        stream_tool_arguments, one_reasoning_format, schema_alone, integer_logprobs,
     )
 })  # fmt: skip
 """Every hook by its name in the catalogue."""

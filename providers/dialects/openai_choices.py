@@ -169,6 +169,7 @@ class ChoiceReader:
             raise ShapeError(f"{self._path}.reasoning_details is not a list of objects")
         for detail in details:
             detail.setdefault("provider", self._target.provider)
+            detail.setdefault("model", self._target.model)
         part["reasoning_details"] = details
         texts = (detail.get("text") or detail.get("summary") for detail in details)
         return "".join(text for text in texts if isinstance(text, str))

@@ -6,16 +6,14 @@ import json
 from typing import Any
 
 from .draft import Draft, Json
-
-TAG = "provider"
-"""Key of a reasoning detail that names the provider it came from."""
+from .keeping import BLOCK, MODEL, PROVIDER
+from .openai_results import placed_results
 
 
 def write_messages(draft: Draft) -> None:
     """Rewrite the draft's messages in place for its target."""
     draft.payload["messages"] = [
-        _message(message, f"messages[{place}]", draft)
-        for place, message in enumerate(draft.payload["messages"])
+        _message(message, path, draft) for path, message in placed_results(draft.payload["messages"], draft)
     ]
 
 
@@ -158,20 +156,28 @@ def _thought(message: Json) -> str | None:
 
 
 def _own_details(message: Json, path: str, draft: Draft) -> list[Json]:
-    """The signed reasoning that came from this provider, its tag taken off; other providers' is dropped."""
+    """The signed reasoning that came from this provider's model, its tags taken off; any other is dropped.
+
+    What bears no tags is the caller's own and goes along; a block kept by another wire never does.
+    """
     own, strangers = [], set()
     for detail in message.pop("reasoning_details", None) or ():
-        origin = detail.get(TAG)
-        if origin in {None, draft.target.provider}:
-            own.append({key: value for key, value in detail.items() if key != TAG})
+        if _is_own(detail, draft):
+            own.append({key: value for key, value in detail.items() if key not in {PROVIDER, MODEL}})
         else:
-            strangers.add(str(origin))
+            strangers.add(str(detail.get(PROVIDER) or detail.get("type")))
     if strangers:
         names = ", ".join(sorted(strangers))
         draft.report(
-            f"{path}.reasoning_details", "dropped", f"signed reasoning of {names} is not for other providers"
+            f"{path}.reasoning_details", "dropped", f"signed reasoning of {names} is not for other targets"
         )
     return own
+
+
+def _is_own(detail: Json, draft: Draft) -> bool:
+    target = draft.target
+    origin = detail.get(PROVIDER) or target.provider, detail.get(MODEL) or target.model
+    return origin == (target.provider, target.model) and not isinstance(detail.get(BLOCK), dict)
 
 
 def _wanted(message: Json, details: list[Json], draft: Draft) -> bool:

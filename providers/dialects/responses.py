@@ -64,5 +64,3 @@ class ResponsesDialect:
             return ModelList.model_validate_json(body)
         except ValidationError:
             raise malformed(target, "the answer is no list of models") from None
-
-

@@ -72,9 +72,8 @@ class ResponsesReader:
             yield from self._annotation(payload)
 
     def end(self) -> Iterator[ChatChunk]:
-        """The bytes have ended without a terminal event."""
+        """The bytes have ended without a terminal event: StreamInterruptedError."""
         raise interrupted(self._target, "the stream ended before response.completed")
-        yield
 
     def whole(self, body: Json) -> Iterator[ChatChunk]:
         """The chunks of a whole answer."""
@@ -249,7 +248,8 @@ class ResponsesReader:
                 place = payload.get("content_index")
                 place = place if type(place) is int else 0
                 if step == "done":
-                    piece = "" if place in item.starts else words(payload.get("text"))
+                    told = words(payload.get("text"))
+                    piece = "" if place in item.starts or item.text.endswith(told) else told
                 yield from self._text(item, piece, place, payload.get("logprobs") if piece else None)
             case "refusal":
                 if step == "done":

@@ -47,8 +47,6 @@ class Item:
     """Where its parts' texts begin in its own, by their index."""
     notes: int = 0
     """Annotations told."""
-    weighed: bool = False
-    """Whether log probabilities were told."""
     whole: Json | None = None
     """The item as the host completed it."""
     done: bool = False
@@ -125,7 +123,8 @@ def citation(note: Json, offset: int) -> Json:
     names = ("url", "title", "start_index", "end_index")
     told = {name: flat.get(name) for name in names if flat.get(name) is not None}
     for name in ("start_index", "end_index"):
-        if isinstance(told.get(name), int):
-            told[name] += offset
+        index = told.get(name)
+        if isinstance(index, int):
+            told[name] = index + offset
     rest = {key: value for key, value in note.items() if key not in {*names, "type", "url_citation"}}
     return {"type": "url_citation", "url_citation": told, **rest}

@@ -16,6 +16,7 @@ from ..dialect import Target
 from .draft import Draft, Json
 from .keeping import Kept, keep
 from .responses_content import REFUSED, said_parts
+from .responses_items import parts_of
 from .tooling import fitted_id
 from .turns import Call, Turn, custom_arguments
 
@@ -52,9 +53,9 @@ def _slim(item: Json) -> Json:
         return {name: value for name, value in item.items() if name not in dropped and value is not None}
     if item.get("type") != "message":
         return item
-    parts = [
-        {name: value for name, value in part.items() if name != "logprobs"} for part in item.get("content") or ()
-    ]
+    parts = [{**part} for part in parts_of(item)]
+    for part in parts:
+        part.pop("logprobs", None)
     return {**item, "content": parts}
 
 
@@ -85,7 +86,9 @@ def assistant_items(turn: Turn, ids: dict[str, str], draft: Draft) -> list[Json]
         return _plain(turn, calls, draft)
     if not _unchanged(turn, ids):
         draft.report(
-            f"{turn.path}.reasoning_details", "dropped", "the message has been changed since; sent without ids"
+            f"{turn.path}.reasoning_details",
+            "dropped",
+            "the message was changed since; sent without ids",
         )
         return _plain(turn, calls, draft)
     if not _complete(turn.kept, draft):

@@ -80,8 +80,7 @@ def _put_choice(choice: Any, draft: Draft, body: Json) -> None:
         return
     kind = choice if isinstance(choice, str) else str(choice.get("type"))
     if _forces(choice) and draft.active is not False and _FORCED in draft.thinking.excludes:
-        _without_force(draft)
-        if draft.active is not False:
+        if not _without_thinking(draft):
             return
     name = "named" if kind == "function" else kind
     if kind != "auto" and (draft.lacks("tool_choice") or draft.lacks(f"tool_choice.{name}")):
@@ -102,14 +101,15 @@ def _forces(choice: Any) -> bool:
     return bool(choice.get("type") != "allowed_tools" or allowed.get("mode") == "required")
 
 
-def _without_force(draft: Draft) -> None:
-    """A choice that goes only without thinking: that is switched off where nobody asked for it."""
+def _without_thinking(draft: Draft) -> bool:
+    """Whether a choice that goes only without thinking can be had: it is switched off where nobody asked."""
     reason = "a tool can only be forced while the model does not think"
     if draft.thinking.off and draft.intent.mode == "unset":
         compile_intent(Intent("off"), draft)
         draft.report("reasoning_effort", "clamped", f"{reason}; thinking is switched off")
-    else:
-        draft.refuse("tool_choice", f"{reason}, and this call has thinking on")
+        return True
+    draft.refuse("tool_choice", f"{reason}, and this call has thinking on")
+    return False
 
 
 def _flat_choice(choice: Json) -> Json:
@@ -130,6 +130,6 @@ def _put_parallel(tooling: Tooling, draft: Draft, body: Json) -> None:
         return
     if draft.lacks("parallel_tool_calls"):
         if not tooling.parallel:
-            draft.report("parallel_tool_calls", "dropped", "several calls at once cannot be switched off here")
+            draft.report("parallel_tool_calls", "dropped", "several calls at once cannot be forbidden here")
         return
     body["parallel_tool_calls"] = tooling.parallel

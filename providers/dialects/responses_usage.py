@@ -26,10 +26,11 @@ _ECHOES = frozenset(
 """Fields that are read elsewhere, or that only repeat the request."""
 _RENAMED = {"provider": "upstream_provider"}
 _OURS = frozenset({"choices", "created", "cost", "trace", "responseStatus"})
+_TYPED = frozenset({"metadata", "service_tier", "system_fingerprint"})
 
 
 def usage_of(response: Json, target: Target) -> Usage | None:
-    """The tokens in the contract's meaning, the host's further counts beside them; None where none are told."""
+    """The tokens in the contract's meaning, the host's own counts beside them; None where it tells none."""
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -40,7 +41,8 @@ def usage_of(response: Json, target: Target) -> Usage | None:
     rest = {name: value for name, value in usage.items() if name not in _COUNTED and name not in _TAKEN}
     for name, taken in _TAKEN.items():
         details = usage.get(name)
-        unknown = {} if not isinstance(details, dict) else {k: v for k, v in details.items() if k not in taken}
+        told = details if isinstance(details, dict) else {}
+        unknown = {key: value for key, value in told.items() if key not in taken}
         if any(value for value in unknown.values()):
             rest[name] = unknown
     cost = reported_cost(usage) if target.preset.cost_in_usage else None
@@ -66,11 +68,13 @@ def more_of(response: Json) -> dict[str, Any]:
     for name, value in response.items():
         if name in _ECHOES or value is None or value in ({}, []):
             continue
-        if name == "metadata" and not _labels(value):
-            name = "native_metadata"  # noqa: PLW2901 - the same value under another name
-        more[_RENAMED.get(name) or (f"native_{name}" if name in _OURS else name)] = value
+        ours = name in _OURS or (name in _TYPED and not _fits(name, value))
+        more[_RENAMED.get(name) or (f"native_{name}" if ours else name)] = value
     return more
 
 
-def _labels(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value is of the kind that the contract has under its name."""
+    if name == "metadata":
+        return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+    return isinstance(value, str)

@@ -14,17 +14,20 @@ from turnout.providers.catalogue import catalogue
 from turnout.providers.targets import resolve
 
 from ..core import Router
+from ..promises import shortfalls
 from .options import config_option, plain_option
 from .screen import Screen
 
 
 @click.command()
 @config_option
+@click.option("--strict", is_flag=True, help="Take warnings for problems: the exit code is 3.")
 @plain_option
-def check(config: str, plain: bool) -> None:
+def check(config: str, strict: bool, plain: bool) -> None:
     """Check the configuration and list its providers, keys and routes; sends nothing.
 
-    Every problem is told as file:line:column, and the exit code is 3.
+    Every problem is told as file:line:column, and the exit code is 3. A fallback that is known to do less
+    than the first target of its route is a warning on stderr, one line each.
     """
     settings = load_settings(config, presets=catalogue().keys())
     screen = Screen(plain=plain)
@@ -34,8 +37,17 @@ def check(config: str, plain: bool) -> None:
     screen.table(("route", "targets, in order"), _routes(settings, problems))
     if problems:
         raise ConfigError([Problem(problem.message, problem.file or config) for problem in problems])
+    warnings = [str(shortfall) for shortfall in shortfalls(settings, os.environ)]
+    if strict and warnings:
+        raise ConfigError([Problem(warning, config) for warning in warnings])
     screen.line()
-    screen.line(f"{config} is fine.", "green")
+    for warning in warnings:
+        Screen(plain=plain, stderr=True).line(f"warning: {warning}", "yellow")
+    if not warnings:
+        screen.line(f"{config} is fine.", "green")
+    else:
+        count = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}"
+        screen.line(f"{config} can be used; {count}.", "green")
 
 
 def _providers(settings: Settings, env: Mapping[str, str]) -> tuple[list[tuple[str, ...]], list[Problem]]:

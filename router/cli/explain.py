@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -24,6 +24,13 @@ _NUMBERS = ("#", "tries", "seconds", "cost a try")
 @config_option
 @think_option
 @tokens_option
+@click.option(
+    "--request",
+    "request_file",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help="A whole request as JSON, such as one with images or tools, instead of PROMPT; - is stdin.",
+)
 @json_option
 @plain_option
 def explain(
@@ -32,22 +39,36 @@ def explain(
     config: str,
     think: bool | None,
     max_tokens: int | None,
+    request_file: TextIO | None,
     as_json: bool,
     plain: bool,
 ) -> None:
     """Show what asking MODEL would do: targets in order, what is adapted, the most it may take.
 
-    Nothing is sent. --json shows the payload for each target too.
+    A target that cannot take the request says why it would be passed by. Nothing is sent. --json shows the
+    payload for each target too.
     """
-    wanted = {"enable_thinking": think, "max_completion_tokens": max_tokens}
+    wanted = {"model": model, "enable_thinking": think, "max_completion_tokens": max_tokens}
     fields: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    explanation = Router.from_yaml(config).explain(
-        model=model, messages=[{"role": "user", "content": prompt}], **fields
-    )
+    request = {"messages": [{"role": "user", "content": prompt}]}
+    if request_file is not None:
+        request = _request_in(request_file)
+    explanation = Router.from_yaml(config).explain({**request, **fields})
     if as_json:
         click.echo(json.dumps(_plain(explanation), indent=2, ensure_ascii=False))
     else:
         _show(Screen(plain=plain), explanation)
+
+
+def _request_in(file: TextIO) -> dict[str, Any]:
+    """The request in a file; a usage error where it holds none."""
+    try:
+        request = json.load(file)
+    except ValueError as error:
+        raise click.UsageError(f"--request {file.name}: no JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise click.UsageError(f"--request {file.name}: a request is a JSON object")
+    return request
 
 
 def _show(screen: Screen, explanation: Explanation) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gc
 import gzip
+import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from file_server import Files, certificate_for, response, serving
 
 from turnout.config.errors import ConfigError
 from turnout.providers.dialect import WireRequest
@@ -287,3 +291,91 @@ async def test_closing_twice_is_fine_and_sending_again_opens_again() -> None:
                 assert await response.read() == b"ok"
             await carrier.aclose()
         await carrier.aclose()
+
+
+def pinned(files: Files, host: str, address: str = "127.0.0.1") -> WireRequest:
+    url = f"{files.url.partition(':')[0]}://{host}:{files.port}/it"
+    return WireRequest("GET", url, {"accept": "*/*"}, b"", address=address)
+
+
+async def body_of(carrier: HttpxTransport, request: WireRequest) -> bytes:
+    async with carrier.send(request, connect_timeout=5) as response:
+        return b"".join([piece async for piece in response.chunks()])
+
+
+async def test_a_request_goes_to_the_address_it_names_under_its_hosts_own_name() -> None:
+    async with serving({"/it": response(b"ok")}) as files, transport() as carrier:
+        assert await body_of(carrier, pinned(files, "nobody.invalid")) == b"ok"
+        assert await body_of(carrier, pinned(files, "[2001:db8::1]")) == b"ok"
+
+    assert [headers["host"] for _, headers in files.asked] == [
+        f"nobody.invalid:{files.port}",
+        f"[2001:db8::1]:{files.port}",
+    ]
+
+
+async def test_an_address_of_the_longer_kind_will_do() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    async with serving({"/it": response(b"ok")}, host="::1") as files, transport() as carrier:
+        assert await body_of(carrier, pinned(files, "nobody.invalid", "::1")) == b"ok"
+
+
+async def test_the_certificate_must_bear_the_hosts_name_and_not_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str | None] = []
+    tls, trusted = certificate_for("images.example", tmp_path)
+    tls.sni_callback = lambda _, name, __: names.append(name)
+    async with serving({"/it": response(b"ok")}, tls=tls) as files, transport() as carrier:
+        with pytest.raises(ConnectionFailedError, match="self.signed"):  # nobody has vouched for it
+            await body_of(carrier, pinned(files, "images.example"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    async with serving({"/it": response(b"ok")}, tls=tls) as files, transport() as carrier:
+        assert await body_of(carrier, pinned(files, "images.example")) == b"ok"
+        for other in ("other.example", "127.0.0.1"):
+            with pytest.raises(ConnectionFailedError, match="mismatch|not valid for") as caught:
+                await body_of(carrier, pinned(files, other))
+            assert caught.value.code == NEVER_SENT
+
+    assert names == ["images.example", "images.example", "other.example", None]
+    assert len(files.asked) == 1
+
+
+async def test_a_host_that_is_an_address_is_checked_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls, trusted = certificate_for("127.0.0.1", tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    async with serving({"/it": response(b"ok")}, tls=tls) as files, transport() as carrier:
+        assert await body_of(carrier, pinned(files, "127.0.0.1")) == b"ok"
+
+
+async def test_nothing_of_a_given_client_travels_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    headers = {"authorization": "Bearer sk-secret", "cookie": "id=1"}
+    async with httpx.AsyncClient(headers=headers, trust_env=False) as client:
+        carrier = HttpxTransport(client)
+        async with serving({"/it": response(b"ok", set_cookie="id=2")}) as files:
+            for _ in range(2):
+                assert await body_of(carrier, pinned(files, "nobody.invalid")) == b"ok"
+        await carrier.aclose()
+        assert not client.is_closed
+
+    assert len(files.asked) == 2
+    for _, sent in files.asked:
+        assert set(sent) == {"host", "accept", "accept-encoding", "connection", "user-agent"}
+
+
+async def test_its_connection_serves_no_other_name() -> None:
+    connections: list[object] = []
+
+    async def keeps_open(stream: ByteStream) -> None:
+        connections.append(stream)
+        await stream.send(response(b"ok"))
+        await stream.receive()
+
+    async with serving({"/it": keeps_open}) as files, transport() as carrier:
+        for name in ("a.example", "b.example"):
+            assert await body_of(carrier, pinned(files, name)) == b"ok"
+    assert len(connections) == 2

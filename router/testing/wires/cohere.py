@@ -17,8 +17,8 @@ from ..script import Reply, ScriptedCall
 from .base import Asked, Json, counts, fragments, pieces, sse
 
 _PLAIN_MODELS = (
-    "command-a-[0-9]*", "command-a-vision*", "command-a-translate*", "command-r*", "command", "command-light*",
-    "*aya-*", "north-small-translate*",
+    "command-a-[0-9]*", "command-a-vision*", "command-a-translate*", "command-r*", "command",
+    "command-light*", "*aya-*", "north-small-translate*",
 )  # fmt: skip
 _FINISH = {
     "stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL", "content_filter": "ERROR_TOXIC",
@@ -120,9 +120,10 @@ class CohereWire:
         yield sse({"type": "message-end", "delta": _ending(asked, reply)}, "message-end")
         yield b"data: [DONE]\n\n"
 
-    def error_events(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
+    def error_events(self, asked: Asked, reply: Reply) -> Iterator[bytes]:  # noqa: ARG002 - the protocol's
         """An end that reports an error."""
-        told = reply.error if isinstance(reply.error_in_200, bool) else reply.error_in_200
+        inside = reply.error_in_200
+        told = reply.error if inside is None or isinstance(inside, bool) else inside
         message = self.error(500, told)["message"]
         yield sse(
             {"type": "message-end", "delta": {"error": message, "finish_reason": "ERROR"}}, "message-end"
@@ -315,8 +316,8 @@ def _about_tools(body: Json) -> Iterator[str]:
         function = tool.get("function") or {}
         if not _TOOL_NAME.fullmatch(str(function.get("name"))):
             yield (
-                "invalid request: tool names can only contain certain characters (A-Za-z0-9_) and can't begin "
-                f"with a digit (provided name: '{function.get('name')}')."
+                "invalid request: tool names can only contain certain characters (A-Za-z0-9_) and can't "
+                f"begin with a digit (provided name: '{function.get('name')}')."
             )
         if not isinstance(function.get("parameters"), dict):
             yield f"invalid request: tool at index {number} has no parameters"
