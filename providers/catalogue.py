@@ -199,6 +199,9 @@ class Preset(Strict):
     """What stands for the content of an assistant message that has only tool calls."""
     system_role: Literal["any", "system", "user"] = "system"
     """`system`: a developer message is sent as system; `user`: both are sent as user."""
+    always_stream: bool = False
+    """Whether the host writes whole answers to their end although nobody waits for them any more, so that it
+    is asked for a stream, which ends with its reader."""
     stream_usage: Literal["option", "always"] = "option"
     """`option`: stream_options.include_usage must be asked for; `always`: it comes unasked, none is sent."""
     thinking: Thinking = Thinking()

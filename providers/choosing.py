@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TypeVar
 
 from .catalogue import Preset, Thinking, catalogue
 from .chat import ChatCompletion
 from .dialect import Target
 from .thinking import thinking_intent
+
+T = TypeVar("T")
 
 _RESPONSES = "responses"
 _CHAT_ONLY = ("stop", "audio", "prediction", "logit_bias")
@@ -57,9 +60,23 @@ def twin_row(target: Target, dialect: str) -> Preset:
     own, twin = target.preset, catalogue()[target.preset.twins[dialect]]
     plain = catalogue().get(own.name, own)
     changes = {name: getattr(own, name) for name in _SHARED if getattr(own, name) != getattr(plain, name)}
-    if (own.thinking, own.thinking_rules) != (plain.thinking, plain.thinking_rules):
+    if (facts := _leading(own.capabilities, plain.capabilities)) is not None:
+        changes["capabilities"] = (*facts, *twin.capabilities)
+    rules = _leading(own.thinking_rules, plain.thinking_rules)
+    if own.thinking == plain.thinking and rules is not None:
+        ours = (
+            rule.model_copy(update={"thinking": _on_twin(rule.thinking, twin.thinking)}) for rule in rules
+        )
+        changes["thinking_rules"] = (*ours, *twin.thinking_rules)
+    elif (own.thinking, own.thinking_rules) != (plain.thinking, plain.thinking_rules):
         changes |= {"thinking": _on_twin(own.thinking, twin.thinking), "thinking_rules": ()}
     return twin.model_copy(update=changes) if changes else twin
+
+
+def _leading(own: tuple[T, ...], plain: tuple[T, ...]) -> tuple[T, ...] | None:
+    """The rules that a user's `models` put before those of the catalogue; None where there are none."""
+    count = len(own) - len(plain)
+    return own[:count] if count > 0 and own[count:] == plain else None
 
 
 def _on_twin(own: Thinking, twin: Thinking) -> Thinking:

@@ -169,7 +169,7 @@ class Router:
         target = replace(target, timeouts=self.settings.providers[provider].timeouts or target.timeouts)
         target = await self._tokens.bearing(target, within(target.timeouts.first_token))
         try:
-            body = await list_models(self._transport, target, wire_format)
+            body = await list_models(self._transport, target, wire_format, self._clock)
         except AuthenticationError:
             self._tokens.refused(target)
             raise

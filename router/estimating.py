@@ -16,9 +16,9 @@ from turnout.providers.chat import ChatCompletion, ChatResponse, TextPart, Usage
 _BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 4  # role and separators, as chat templates write them
 _PER_ATTACHMENT = 800  # an image or a file of unknown size; a guess in the middle of what hosts count
-_MOST_PER_TOKEN = 8  # characters besides white space that a token stands for at the most, on average
+_MOST_PER_TOKEN = 12  # characters besides white space that a token stands for at the most, on average
 _LONG_WORD = 64  # nobody writes longer words; what is longer may be a line of dashes
-_RUN = re.compile(r"(.)\1{8,}", re.DOTALL)
+_RUN = re.compile(r"(.)\1{12,}", re.DOTALL)
 
 
 def prompt_tokens(request: ChatCompletion) -> int:
@@ -43,9 +43,9 @@ def least_prompt_tokens(request: ChatCompletion) -> int:
     """A count of tokens that a request's prompt has at the very least, for deciding that it cannot fit.
 
     Only the text of the messages counts. Two bounds, the higher one holds: a word, which is text between
-    white space, is one token or more to every tokenizer in use; and a token stands for eight characters or
-    fewer besides white space, where prose and code have two to five and no living language has more. A run
-    of one character repeated, such as a ruled line, is cut short first, since it may be a single token.
+    white space, is one token or more to every tokenizer in use; and a token stands for twelve characters or
+    fewer besides white space, where prose and code have two to five: twelve is a long word that is a single
+    token. A run of one character repeated, such as a ruled line, is cut short first, since it may be one too.
     """
     words = characters = 0
     for text in _prompt_texts(request):
@@ -66,7 +66,7 @@ def _prompt_texts(request: ChatCompletion) -> Iterable[str]:
 
 
 def _repeated(piece: str) -> int:
-    """How many characters of a piece only repeat the one before them, from the ninth on."""
+    """How many characters of a piece only repeat the one before them, from the thirteenth on."""
     return sum(run.end() - run.start() - _MOST_PER_TOKEN for run in _RUN.finditer(piece))
 
 

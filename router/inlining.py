@@ -10,18 +10,27 @@ from __future__ import annotations
 import dataclasses
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from turnout.config.errors import TurnoutError
+from turnout.config.settings import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.chat.parts import FilePart, ImagePart
 from turnout.providers.dialect import Adaptation, Target, WireRequest
 from turnout.providers.errors import UnsupportedError
 
-Encode = Callable[[ChatCompletion], WireRequest]
-"""Encodes a request for one target; UnsupportedError."""
+
+class Encode(Protocol):
+    """Encodes a request for one target."""
+
+    def __call__(
+        self, request: ChatCompletion, /, *, on_unsupported: OnUnsupported | None = None
+    ) -> WireRequest:
+        """The HTTP request; UnsupportedError, unless `on_unsupported` says otherwise."""
+        ...
+
 
 NO_REMOTE_IMAGES = "messages.image_url.remote"
 """The catalogue's word for a wire that takes no image by address, nor any file."""
@@ -122,8 +131,24 @@ def _with_stand_ins(
 ) -> tuple[WireRequest, list[RemotePart]]:
     """The HTTP request with stand-ins for the bytes, and the parts whose stand-ins are in it."""
     remote = remote_parts(request, target)
+    if remote:
+        own = _understood(request, remote, encode)
+        remote = [part for part in remote if part not in own]
     wire = encode(inlined(request, {part: _STAND_INS[part.kind] + _mark(part) for part in remote}))
-    return wire, [part for part in remote if _mark(part).encode() in wire.body]
+    return wire, _marked(remote, wire)
+
+
+def _understood(request: ChatCompletion, remote: list[RemotePart], encode: Encode) -> list[RemotePart]:
+    """The parts that the wire takes by address all the same, such as files of the provider's own."""
+    marked = inlined(request, {part: f"{part.url.partition('#')[0]}#{_mark(part)}" for part in remote})
+    try:
+        return _marked(remote, encode(marked, on_unsupported="drop"))
+    except TurnoutError:  # of something else; it will come again
+        return []
+
+
+def _marked(remote: list[RemotePart], wire: WireRequest) -> list[RemotePart]:
+    return [part for part in remote if _mark(part).encode() in wire.body]
 
 
 def _mark(part: RemotePart) -> str:

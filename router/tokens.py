@@ -115,7 +115,8 @@ class TokenSource:
         function = self._function
         if _is_async(function):
             return await function()  # type: ignore[misc]  # seen a line above
-        given = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+        # in a tuple, for trio takes no coroutine out of a thread; a lambda around an async function gives one
+        (given,) = await anyio.to_thread.run_sync(lambda: (function(),), abandon_on_cancel=True)
         return await given if inspect.isawaitable(given) else given
 
     def _read(self, given: Any) -> tuple[SecretStr, datetime]:

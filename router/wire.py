@@ -23,6 +23,7 @@ from typing import NamedTuple, TypeVar
 
 import anyio
 
+from turnout.config.settings import OnUnsupported
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, ResponseMessage
 from turnout.providers.dialect import Adaptation, Decoder, Dialect, Target, WireRequest
 from turnout.providers.errors import (
@@ -127,16 +128,19 @@ class Wire:
             raise
 
 
-def encode(call: Call, request: ChatCompletion) -> WireRequest:
-    """The HTTP request of a call's target.
+def encode(
+    call: Call, request: ChatCompletion, *, on_unsupported: OnUnsupported | None = None
+) -> WireRequest:
+    """The HTTP request of a call's target; `on_unsupported` replaces what the call and its route say.
 
     UnsupportedError where the model cannot take it or the wire cannot say it, ContextWindowError where the
     prompt cannot fit; either is raised before anything is sent.
     """
     planned = call.target
     target = planned.target
-    if call.on_unsupported is not None and call.on_unsupported != target.on_unsupported:
-        target = dataclasses.replace(target, on_unsupported=call.on_unsupported)
+    wanted = on_unsupported or call.on_unsupported
+    if wanted is not None and wanted != target.on_unsupported:
+        target = dataclasses.replace(target, on_unsupported=wanted)
     try:
         request, left_out = fit(request, target)
         wire = planned.dialect.encode(request, target)
@@ -419,9 +423,11 @@ def within(seconds: float) -> RunLimited:
     return run
 
 
-async def list_models(transport: Transport, target: Target, dialect: Dialect) -> bytes:
+async def list_models(transport: Transport, target: Target, dialect: Dialect, clock: Clock) -> bytes:
     """The body of a provider's list of models; ProviderError."""
     request = dialect.models_request(target)
+    if target.preset.auth == "sigv4":
+        request = signed(request, target, clock.now())
     try:
         sending = transport.send(
             request, connect_timeout=target.timeouts.connect, max_bytes=target.max_response_bytes

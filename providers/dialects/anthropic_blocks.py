@@ -137,6 +137,10 @@ class Blocks:
         cited = any(block.body.get("citations") for block in self._texts)
         if cited or (self._kept and len(self._texts) > 1):
             for block in self._texts:
+                if not block.body.get(
+                    "citations"
+                ):  # whole answers have null or none where streams say nothing
+                    block.body.pop("citations", None)
                 if block.body.get("text"):
                     yield self._keep(block, "text")
 

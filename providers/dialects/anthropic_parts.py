@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from .anthropic_caching import Marks
 from .draft import Draft, Json
-from .media import Media, file_of, image_of, of_url, text_in
+from .media import Media, file_of, image_of, text_in
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _NATIVE = frozenset({"image", "document", "search_result", "container_upload", "tool_reference"})
@@ -71,7 +71,7 @@ def _image_part(part: Json, path: str, draft: Draft) -> Json | None:
 
 
 def _image(image: Media, path: str, draft: Draft) -> Json | None:
-    if image.url:
+    if _on_the_web(image):
         return {"type": "image", "source": {"type": "url", "url": image.url}}
     kind = "image/jpeg" if image.type == "image/jpg" else image.type
     if kind not in _IMAGES:
@@ -82,13 +82,11 @@ def _image(image: Media, path: str, draft: Draft) -> Json | None:
 
 def _file_part(part: Json, path: str, draft: Draft) -> Json | None:
     _unknown(part, {"type", "file", "citations", "context"}, path, draft)
-    data = part["file"].get("file_data") or ""
-    web = data[:8].lower().startswith(("http://", "https://"))
-    file = of_url(data)._replace(name=part["file"].get("filename") or "") if web else file_of(part)
+    file = file_of(part)
     if draft.capabilities.files is False:
         draft.refuse(path, "the model reads no files")
         return None
-    if file.type.startswith("image/"):
+    if file.type.startswith("image/") and not file.file_id:
         return _image(file, path, draft)
     source = _source(file)
     if source is None:
@@ -100,10 +98,15 @@ def _file_part(part: Json, path: str, draft: Draft) -> Json | None:
     return {**block, **{name: part[name] for name in ("citations", "context") if part.get(name) is not None}}
 
 
+def _on_the_web(media: Media) -> bool:
+    """Whether the provider can fetch it itself; other addresses are those of other providers."""
+    return media.url[:8].lower().startswith(("http://", "https://"))
+
+
 def _source(file: Media) -> Json | None:
     if file.file_id:
         return {"type": "file", "file_id": file.file_id}
-    if file.url:
+    if _on_the_web(file):
         return {"type": "url", "url": file.url}
     if file.type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": file.data}

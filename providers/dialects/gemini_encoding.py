@@ -57,13 +57,16 @@ def encode(request: ChatCompletion, target: Target) -> WireRequest:
         body["tools"] = wanted.tools
     if wanted.config:
         body["toolConfig"] = wanted.config
-    generation = {**body.pop("generationConfig", {}), **_generation(draft), **wanted.generation}
-    body["generationConfig"] = generation
+    body["generationConfig"] = {
+        **body.pop("generationConfig", {}),
+        **_generation(draft),
+        **wanted.generation,
+    }
     headers = _serving(draft, body)
     _least_thinking(draft)
     settle_stream(request, draft)
-    pass_on(draft, generation, _GENERATION)
     pass_on(draft, body, ("generationConfig",))
+    body["generationConfig"].update({name: draft.take(name) for name in _GENERATION if name in draft.payload})
     put_words(draft, body)
     if not body["generationConfig"]:
         del body["generationConfig"]

@@ -47,13 +47,14 @@ def sound_of(part: Json) -> Media:
 
 
 def file_of(part: Json) -> Media:
-    """The document of a `file` part: an id, a data URL, or base64 whose type the name or the bytes tell."""
+    """The document of a `file` part: an id, a URL, or base64 whose type the name or the bytes tell."""
     file = part["file"]
     name, data = file.get("filename") or "", file.get("file_data") or ""
     if not data:
         return Media(guess_type(name)[0] or "", name=name, file_id=file.get("file_id") or "")
-    if data[:5].lower() == "data:":
-        return of_url(data)._replace(name=name)
+    if ":" in data[:8]:  # no base64 holds one, while `data:`, `https:` and the like do
+        media = of_url(data)
+        return media._replace(type=media.type or guess_type(name)[0] or "", name=name)
     return Media(guess_type(name)[0] or _sniffed(data), data, name=name)
 
 
@@ -61,7 +62,7 @@ def of_url(url: str) -> Media:
     """What a data URL holds, or where another URL points to."""
     match = _DATA_URL.fullmatch(url)
     if match is None:
-        return Media(guess_type(urlsplit(url).path)[0] or "", url=url)
+        return Media(guess_type(_path(url))[0] or "", url=url)
     data = match["data"]
     if ";base64" not in match["rest"].lower():
         data = binascii.b2a_base64(unquote_to_bytes(data), newline=False).decode()
@@ -76,6 +77,14 @@ def text_in(media: Media) -> str | None:
         return b64decode(media.data, validate=True).decode("utf-8")
     except ValueError:
         return None
+
+
+def _path(url: str) -> str:
+    """The path of an address; empty where it is none, which is for the provider to say."""
+    try:
+        return urlsplit(url).path
+    except ValueError:  # such as half an IPv6 address
+        return ""
 
 
 def _sniffed(data: str) -> str:

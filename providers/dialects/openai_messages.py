@@ -86,6 +86,11 @@ def _part(part: Json, path: str, draft: Draft) -> Json | None:
         if not url.lower().startswith("data:"):
             draft.refuse(f"{path}.image_url.url", "the wire only takes images as data URLs")
             return None
+    if kind == "file" and any(draft.lacks(f"messages.{word}.remote") for word in ("file", "image_url")):
+        data = part["file"].get("file_data") or ""
+        if data[:8].lower().startswith(("http://", "https://")):
+            draft.refuse(f"{path}.file.file_data", "the wire only takes files as their bytes or an id")
+            return None
     return part
 
 

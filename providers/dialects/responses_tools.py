@@ -79,9 +79,9 @@ def _put_choice(choice: Any, draft: Draft, body: Json) -> None:
     if choice is None:
         return
     kind = choice if isinstance(choice, str) else str(choice.get("type"))
-    if _forces(choice) and draft.active is not False and _FORCED in draft.thinking.excludes:
-        if not _without_thinking(draft):
-            return
+    thinks = draft.active is not False and _FORCED in draft.thinking.excludes
+    if thinks and _forces(choice) and not _without_thinking(draft):
+        return
     name = "named" if kind == "function" else kind
     if kind != "auto" and (draft.lacks("tool_choice") or draft.lacks(f"tool_choice.{name}")):
         if kind == "none":

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Literal
 
 from ..chat import ChatCompletion
@@ -158,13 +159,21 @@ def arguments_of(text: str, path: str, draft: Draft) -> Json:
     if not text.strip():
         return {}
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         value = text
     if isinstance(value, dict):
         return value
     draft.report(path, "emulated", "arguments that are no JSON object are sent as the text `arguments`")
     return {"arguments": text}
+
+
+def _finite(text: str) -> float:
+    """A number that can be written as JSON again; ValueError for NaN and what is too large."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is no JSON number")
+    return value
 
 
 def fitted_id(identity: str, allowed: str, most: int = 64) -> str:

@@ -129,16 +129,18 @@ def _turn(message: Json, path: str, draft: Draft, wire: str, *, reasoning: bool)
     turn.kept = own_blocks(message, path, draft, wire)
     thoughts = (message.get("reasoning"), message.get("reasoning_content"))
     turn.reasoning = next((text for text in thoughts if isinstance(text, str) and text), None)
-    if turn.reasoning and not reasoning and not turn.kept:
+    silent = not (turn.parts or turn.calls)  # no wire takes thinking alone, so such a turn will not be sent
+    if turn.reasoning and not turn.kept and (silent or not reasoning):
         draft.report(f"{path}.reasoning", "dropped", "earlier reasoning is not taken back here")
     return turn
 
 
 def _parts(message: Json, path: str, draft: Draft) -> list[Json]:
     content = message.get("content")
-    if not isinstance(content, list):
-        return [{"type": "text", "text": content, "path": f"{path}.content"}] if _said(content) else []
     parts: list[Json] = []
+    if not isinstance(content, list):
+        parts += [{"type": "text", "text": content, "path": f"{path}.content"}] if _said(content) else []
+        content = []
     for place, part in enumerate(content):
         here = f"{path}.content[{place}]"
         if part.get("type") == "refusal":

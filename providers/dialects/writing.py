@@ -72,8 +72,11 @@ def compile_intent(intent: Intent, draft: Draft) -> None:
 
 
 def settle_stream(request: ChatCompletion, draft: Draft) -> None:
-    """Settle whether the answer is asked for as a stream, which some models need in order to think."""
+    """Settle whether the answer is asked for as a stream, which some models need in order to think, and some
+    hosts in order to stop when nobody waits any more."""
     draft.stream = bool(request.stream)
+    if draft.preset.always_stream:
+        stream_upstream(draft, "the host would finish a whole answer that nobody waits for")
     if not draft.stream and draft.active and draft.thinking.stream_only:
         stream_upstream(draft, "the model thinks only in streams")
 

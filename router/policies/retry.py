@@ -8,7 +8,8 @@ Nothing of tenacity is touched until a first attempt has failed. Then its stop a
 - backoff is drawn evenly between 0 and a ceiling that grows by `factor` up to `cap` (full jitter);
 - a wait asked for by the server is kept to exactly, up to `max_server_wait` and half of what is left of the
   deadline; for a longer one the next target is taken at once;
-- a timeout that was the attempt's share of the deadline is not repeated.
+- a timeout that was the attempt's share of the deadline is not repeated, nor a target that was passed by
+  because the prompt cannot fit.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from turnout.providers.errors import ProviderError
 
 from ..clock import Clock
 from ..events import Events
+from ..fitting import TOO_LONG
 from ..pipeline import DEADLINE, SHARE, Call, Handler, Layer, Reply
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Decision:
         settings = self._call.target.retry
         if tries >= settings.attempts or self._call.attempts_left <= self._call.later:
             return False
-        if error.code in (DEADLINE, SHARE):
+        if error.code in (DEADLINE, SHARE, TOO_LONG):
             return False
         if error.kind not in settings.on and not (error.model_output and tries == 1):
             return False

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.config.prices import PriceBook
+from turnout.config.prices import Price, PriceBook
 from turnout.config.settings import PriceRow, PriceTier
 
 SEED = PriceBook.seed()
@@ -44,6 +44,8 @@ def test_every_row_says_where_it_is_from_and_is_plausible(name: str, price: obje
     for tier in tiers:
         assert tier.cached is None or tier.cached < tier.input
         assert tier.cache_write is None or tier.cache_write > tier.input
+        assert tier.cache_write_1h is None or tier.cache_write is not None
+        assert tier.cache_write_1h is None or tier.cache_write_1h == 2 * tier.input
     amounts = [tier.input for tier in tiers]
     assert amounts == sorted(amounts)
 
@@ -51,7 +53,11 @@ def test_every_row_says_where_it_is_from_and_is_plausible(name: str, price: obje
 def test_the_seed_knows_the_models_people_use() -> None:
     for preset, models in {
         "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.1 gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini o3 o4-mini",
-        "anthropic": "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5",
+        "anthropic": "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 claude-opus-5-5 claude-fable-5-1",
+        "vertex-anthropic": "claude-opus-4-5@20251101 claude-sonnet-5@default claude-haiku-4-5",
+        "bedrock": "anthropic.claude-opus-4-6-v1 us.anthropic.claude-haiku-4-5-20251001-v1:0 amazon.nova-pro-v1:0",
+        "vertex": "gemini-2.5-pro gemini-3-flash-preview",
+        "cohere": "command-a-03-2025 command-r7b-12-2024",
         "gemini": "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite",
         "dashscope": "qwen-plus qwen3-max qwen-flash qwen-turbo",
         "deepseek": "deepseek-chat deepseek-reasoner",
@@ -71,7 +77,36 @@ def test_prices_that_depend_on_the_prompt_and_on_thinking() -> None:
     assert SEED.find("q", "qwen-plus", "qwen") is not None
 
 
+def test_regional_profiles_of_bedrock_cost_a_tenth_more_and_unknown_ones_are_unknown() -> None:
+    def price(model: str) -> Price:
+        found_ = SEED.find("b", model, "bedrock")
+        assert found_ is not None
+        return found_
+
+    plain = price("anthropic.claude-sonnet-4-5-20250929-v1:0").row
+    arn = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/"
+    everywhere = price(f"{arn}global.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    regional = price(f"{arn}eu.anthropic.claude-sonnet-4-5-20250929-v1:0")
+    assert everywhere.row == plain
+    for one, dearer in zip((plain, *plain.above), (regional.row, *regional.row.above), strict=True):
+        for bucket in ("input", "cached", "cache_write", "cache_write_1h", "output"):
+            assert getattr(dearer, bucket) == getattr(one, bucket) * Decimal("1.1")
+    assert SEED.find("b", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock") is None
+    assert SEED.find("b", f"{arn}abcdef012345", "bedrock") is None
+
+
+def test_an_hour_in_anthropics_cache_costs_twice_the_input() -> None:
+    rows = [price.row for name, price in ROWS if name.startswith("anthropic/")]
+    assert rows
+    assert all(row.cache_write_1h == 2 * row.input for row in rows)
+
+
 def test_a_dated_name_takes_the_row_of_its_undated_name() -> None:
+    assert found({}, "x/claude-haiku-4-5@20251001", "vertex-anthropic") == (
+        "vertex-anthropic/claude-haiku-4-5",
+        1,
+    )
+    assert found({"x/nova": 7}, "x/nova-v1:0") == ("x/nova", 7)
     assert found({}, "x/gpt-5-mini-2025-08-07", "openai") == ("openai/gpt-5-mini", 0.25)
     assert found({}, "x/claude-opus-4-1-20250805", "anthropic") == ("anthropic/claude-opus-4-1", 15)
     assert found({}, "x/gpt-4o-2024-05-13", "openai") == (

@@ -44,6 +44,11 @@ def routing(simulator: Simulator, allowed: Callable[[Address], bool] = near, **p
         "routes": {"r": ["a/x", "b/y"], "mixed": ["a/x", "takes-urls/z"]},
         "defaults": {"retry": {"base": "1ms"}},
     }
+    return nearby(settings, allowed)
+
+
+def nearby(settings: dict[str, Any], allowed: Callable[[Address], bool] = near) -> Router:
+    """A router that fetches from where it is allowed to."""
     router = Router(settings, env={})
     router._wire._fetcher = Fetcher(router._transport, allowed=allowed)
     return router
@@ -149,6 +154,38 @@ async def test_results_of_tools_and_files_count_too() -> None:
         "messages[0].content[0].file.file_data",
         "messages[2].content[1].image_url.url",
     ]
+
+
+NATIVE = {"gemini": "gemini-2.5-flash", "bedrock": "us.anthropic.claude-sonnet-4-6", "ollama": "qwen3-vl:8b"}
+
+
+@pytest.mark.parametrize("dialect", NATIVE)
+async def test_every_wire_without_addresses_gets_the_bytes_in_its_own_words(dialect: str) -> None:
+    async with serving({"/a": response(PNG)}) as files, Simulator() as provider:
+        settings = {"dialect": dialect, "base_url": provider.root, "api_key": "k", "fetch_media": True}
+        async with nearby({"providers": {"p": settings}}) as router:
+            await router.complete(model=f"p/{NATIVE[dialect]}", messages=showing(f"{files.url}/a"))
+    [request] = provider.requests
+    assert b64encode(PNG) in request.raw
+    assert files.url.encode() not in request.raw
+    assert files.paths == ["/a"]
+
+
+async def test_what_the_provider_keeps_itself_is_not_fetched() -> None:
+    own = "https://generativelanguage.googleapis.com/v1beta/files/abc-123"
+    async with serving({"/a": response(PNG)}) as files, Simulator() as provider:
+        settings = {"dialect": "gemini", "base_url": provider.root, "api_key": "k", "fetch_media": True}
+        async with nearby({"providers": {"p": settings}}) as router:
+            messages = showing(own, f"{files.url}/a")
+            reply = await router.complete(model="p/gemini-2.5-flash", messages=messages)
+            await router.complete(model="p/gemini-2.5-flash", messages=showing(own))
+    both, alone = provider.requests
+    assert both.body["contents"][0]["parts"][1] == alone.body["contents"][0]["parts"][1]
+    assert own in str(alone.body)
+    assert b64encode(PNG) in both.raw
+    fetched = [one.field for one in reply.trace.attempts[0].adaptations if "fetched" in one.reason]
+    assert fetched == ["messages[0].content[2].image_url.url"]
+    assert files.paths == ["/a"]
 
 
 async def test_without_permission_the_way_to_give_it_is_told() -> None:

@@ -35,7 +35,7 @@ _STATUSES = {
 def signature_of(call: Mapping[str, Any]) -> str:
     """The signature of a function call; another call has another one."""
     seal = json.dumps([call.get("name"), call.get("args") or {}], sort_keys=True)
-    return b64encode(sha256(seal.encode()).digest()).decode()
+    return b64encode(sha256(seal.encode()).hexdigest()[:24].encode()).decode()
 
 
 class GeminiWire:

@@ -38,8 +38,17 @@ def generation(model: str) -> float:
 
 
 def settings_of(body: Json) -> Json:
-    """`generationConfig`, empty where there is none."""
-    return body.get("generationConfig") or {}
+    """`generationConfig`, empty where there is none; names may be spelled either way, as JSON of protobuf."""
+    settings = body.get("generationConfig") or {}
+    thinking = settings.get("thinkingConfig")
+    if not isinstance(thinking, Mapping):
+        return dict(settings)
+    return {**settings, "thinkingConfig": {_camel(name): value for name, value in thinking.items()}}
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
 
 
 def refusal(body: Json, model: str, sign: Sign) -> str | None:

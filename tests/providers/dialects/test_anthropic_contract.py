@@ -21,7 +21,8 @@ MODELS = [
     "claude-3-5-haiku-20241022", "claude-3-7-sonnet-20250219", "claude-opus-4-20250514", "claude-opus-4-1",
     "claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5", "claude-opus-4-6", "claude-sonnet-4-6",
     "claude-opus-4-7", "claude-opus-4-8", "claude-sonnet-5", "claude-opus-5", "claude-haiku-5-5",
-    "claude-sonnet-5-5", "claude-opus-5-5", "claude-fable-5", "claude-mythos-5-2", "claude-newest-9", "other-1",
+    "claude-sonnet-5-5", "claude-opus-5-5", "claude-fable-5", "claude-mythos-5-2", "claude-newest-9",
+    "other-1",
 ]  # fmt: skip
 EACH = 40
 OWN: list[Fields] = [
@@ -33,7 +34,8 @@ OWN: list[Fields] = [
     {"container": "c_1", "inference_geo": "eu", "anthropic_beta": ["context-1m-2025-08-07"]},
     {"metadata": {"user_id": "u-1", "team": "t"}},
     {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]},
-    {"tools": [{"type": "web_search_20260209", "name": "web_search", "max_uses": 2}], "web_search_options": {}},
+    {"tools": [{"type": "web_search_20260209", "name": "web_search", "max_uses": 2}],
+     "web_search_options": {}},
     {"web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "Oslo"}},
                             "filters": {"allowed_domains": ["fjord.example"]}}},
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from itertools import pairwise
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,7 +67,7 @@ def operation() -> OperationModel:
 
 
 def unpacked(value: Any, shape: Shape, path: str = "") -> Any:
-    """The value with its bytes decoded, checked against all that a shape says and botocore leaves unchecked."""
+    """The value with its bytes decoded, checked against all that botocore leaves unchecked."""
     rules = shape.metadata
     if isinstance(shape, StructureShape):
         if getattr(shape, "is_document_type", False):
@@ -80,7 +81,9 @@ def unpacked(value: Any, shape: Shape, path: str = "") -> Any:
         return [unpacked(item, shape.member, f"{path}[]") for item in value]
     if isinstance(shape, MapShape):
         assert rules.get("min", 0) <= len(value) <= rules.get("max", 10**6), path
-        return {unpacked(name, shape.key, path): unpacked(item, shape.value, path) for name, item in value.items()}
+        return {
+            unpacked(name, shape.key, path): unpacked(item, shape.value, path) for name, item in value.items()
+        }
     if shape.type_name == "blob":
         data = b64decode(value, validate=True)
         assert data, path
@@ -97,7 +100,7 @@ def unpacked(value: Any, shape: Shape, path: str = "") -> Any:
 def check_conversation(body: dict[str, Any]) -> None:
     """The rules that the service keeps beyond its shapes."""
     roles = [message["role"] for message in body["messages"]]
-    assert all(one != other for one, other in zip(roles, roles[1:], strict=False)), roles
+    assert all(one != other for one, other in pairwise(roles)), roles
     called: list[str] = []
     used = False
     names: list[str] = []
@@ -113,7 +116,9 @@ def check_conversation(body: dict[str, Any]) -> None:
         documents = [block["document"]["name"] for block in content if "document" in block]
         assert not documents or any("text" in block for block in content)
         names += documents
-        assert not any("cachePoint" in a and "cachePoint" in b for a, b in zip(content, content[1:], strict=False))
+        assert not any(
+            "cachePoint" in a and "cachePoint" in b for a, b in pairwise(content)
+        )
     assert len(set(names)) == len(names)
     assert not used or body["toolConfig"]["tools"]
     assert json.dumps(body).count('"cachePoint"') <= 4

@@ -393,3 +393,28 @@ def test_what_is_known_of_the_models(
     known = target_of("cohere", model).preset.capabilities_of(model)
     assert (known.images, known.context_window, known.output_limit) == (images, window, most)
     assert (known.audio, known.files) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "usage", [{}, {"tokens": None}, {"tokens": {"input_tokens": "many"}}, {"cached_tokens": 3}, [], 7]
+)
+def test_counts_that_are_none(usage: Any) -> None:
+    payload = {"id": "a", "message": {"content": "Hi"}, "finish_reason": "COMPLETE", "usage": usage}
+    request = ChatCompletion.parse({"model": "m", "messages": HI})
+    decoded = COHERE.decode(json.dumps(payload).encode(), request, target_of("cohere", PLAIN))
+    assert (decoded.text, decoded.usage) == ("Hi", None)
+
+
+def test_a_message_that_is_none_and_counts_of_another_kind() -> None:
+    request, target = ChatCompletion.parse({"model": "m", "messages": HI}), target_of("cohere", PLAIN)
+    with pytest.raises(MalformedResponseError, match="message is no object"):
+        COHERE.decode(b'{"id": "a", "message": [1]}', request, target)
+    tokens = {"input_tokens": 3, "output_tokens": 1, "image_tokens": 2}
+    body = {"message": None, "finish_reason": "MAX_TOKENS", "meta": {"tokens": tokens}}
+    decoded = COHERE.decode(json.dumps(body).encode(), request, target)
+    assert decoded.id.startswith("chatcmpl-")
+    assert decoded.finish_reason == "length"
+    assert decoded.usage is not None
+    assert decoded.usage.wire() == {
+        "prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4, "tokens": tokens,
+    }  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,40 @@ def test_parts_are_taken_out_of_their_wholes() -> None:
     assert (cut.prompt, cut.completion, cut.total) == (1000, 200, 1200)
 
 
+def test_writes_for_an_hour_are_told_apart_where_the_provider_does() -> None:
+    both = usage(1000, 0, cached=100, cache_write=300)
+    anthropic = {"cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200}}
+    bedrock = {"cacheDetails": [{"ttl": "5m", "inputTokens": 100}, {"ttl": "1h", "inputTokens": 200}]}
+    for told in (anthropic, bedrock):
+        cut = Buckets.of(Usage(**{**both.wire(), **told}))
+        assert cut == Buckets(input=600, cached=100, cache_write=100, cache_write_1h=200)
+        assert cut.prompt == 1000
+    assert Buckets.of(both).cache_write_1h == 0
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"cache_creation": None},
+        {"cache_creation": "much"},
+        {"cache_creation": {"ephemeral_1h_input_tokens": None}},
+        {"cache_creation": {"ephemeral_1h_input_tokens": -5}},
+        {"cache_creation": {"ephemeral_1h_input_tokens": True}},
+        {"cacheDetails": [None, {"ttl": "1h"}, {"inputTokens": 9}]},
+        {"cacheDetails": {"ttl": "1h", "inputTokens": 9}},
+    ],
+)
+def test_a_split_that_makes_no_sense_counts_as_none(told: dict[str, Any]) -> None:
+    counted = Usage(prompt_tokens=10, prompt_tokens_details=PromptTokensDetails(cache_write_tokens=4), **told)
+    assert Buckets.of(counted) == Buckets(input=6, cache_write=4)
+
+
+def test_no_more_is_written_for_an_hour_than_is_written() -> None:
+    told = {"cache_creation": {"ephemeral_1h_input_tokens": 100}}
+    counted = Usage(**{**usage(50, 0, cache_write=30).wire(), **told})
+    assert Buckets.of(counted) == Buckets(input=20, cache_write_1h=30)
+
+
 def test_a_usage_without_details_is_plain_input_and_output() -> None:
     plain = Usage(prompt_tokens=7, completion_tokens=5, total_tokens=12)
     assert Buckets.of(plain) == Buckets(input=7, output=5)
@@ -79,11 +115,11 @@ def test_every_token_is_in_exactly_one_bucket(reported: Usage) -> None:
     assert cut.total == sum(astuple(cut))
 
 
-@given(st.builds(Buckets, *[counts] * 7))
+@given(st.builds(Buckets, *[counts] * 8))
 def test_cutting_what_was_put_together_changes_nothing(cut: Buckets) -> None:
     assert Buckets.of(cut.usage()) == cut
 
 
-@given(st.builds(Buckets, *[counts] * 7), st.builds(Buckets, *[counts] * 7))
+@given(st.builds(Buckets, *[counts] * 8), st.builds(Buckets, *[counts] * 8))
 def test_adding_adds_each_bucket(one: Buckets, other: Buckets) -> None:
     assert astuple(one + other) == tuple(a + b for a, b in zip(astuple(one), astuple(other), strict=True))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.accounting import Buckets, amount_of, cost_of
-from turnout.config.prices import Price
+from turnout.config.prices import Price, PriceBook
 from turnout.config.settings import PriceRow, PriceTier
 from turnout.providers.chat import Usage
 
@@ -73,17 +73,44 @@ def test_each_bucket_has_its_own_price() -> None:
         input=Decimal(1),
         cached=Decimal(10),
         cache_write=Decimal(100),
+        cache_write_1h=Decimal(10_000_000),
         audio_input=Decimal(1_000),
         output=Decimal(10_000),
         reasoning=Decimal(100_000),
         audio_output=Decimal(1_000_000),
     )
-    assert amount_of(Buckets(1, 1, 1, 1, 1, 1, 1), row) == Decimal("1.111111")
+    assert amount_of(Buckets(1, 1, 1, 1, 1, 1, 1, 1), row) == Decimal("11.111111")
 
 
 def test_a_bucket_without_a_price_costs_what_its_whole_costs() -> None:
     row = PriceRow(input=Decimal(3), output=Decimal(5))
-    assert amount_of(Buckets(1, 1, 1, 1, 1, 1, 1), row) == Decimal("0.000027")
+    assert amount_of(Buckets(1, 1, 1, 1, 1, 1, 1, 1), row) == Decimal("0.000030")
+
+
+def test_an_hour_in_the_cache_costs_what_any_write_costs_where_it_has_no_price_of_its_own() -> None:
+    row = PriceRow(input=Decimal(3), output=Decimal(5), cache_write=Decimal(4))
+    assert amount_of(Buckets(cache_write=1, cache_write_1h=1), row) == Decimal("0.000008")
+
+
+def test_a_bill_with_both_kinds_of_cache_writes_is_right_to_the_cent() -> None:
+    """Claude Opus 4.5: 5 in, 6.25 and 10 for writes of five minutes and of an hour, 0.50 read, 25 out."""
+    usage = Usage(
+        prompt_tokens=1_000_000,
+        completion_tokens=100_000,
+        prompt_tokens_details={"cached_tokens": 400_000, "cache_write_tokens": 300_000},  # type: ignore[arg-type]
+        cache_creation={"ephemeral_5m_input_tokens": 100_000, "ephemeral_1h_input_tokens": 200_000},  # type: ignore[call-arg]
+    )
+    price = PriceBook.seed().find("claude", "claude-opus-4-5-20251101", "anthropic")
+    cost = cost_of(usage, price)
+    # 300 000 plain, 400 000 read, 100 000 and 200 000 written, 100 000 answered
+    assert cost.amount == Decimal("1.5") + Decimal("0.2") + Decimal("0.625") + Decimal("2") + Decimal("2.5")
+    assert cost.price == "anthropic/claude-opus-4-5 as of 2026-10-24"
+
+
+def test_a_tier_prices_an_hour_in_the_cache_for_itself() -> None:
+    tier = PriceTier(prompt_tokens=1, input=Decimal(2), output=Decimal(2), cache_write_1h=Decimal(9))
+    row = PriceRow(input=Decimal(1), output=Decimal(1), cache_write_1h=Decimal(7), above=(tier,))
+    assert amount_of(Buckets(cache_write_1h=2), row) == Decimal("0.000018")
 
 
 def test_an_answer_with_reasoning_may_cost_more_altogether() -> None:
@@ -125,13 +152,13 @@ money = st.decimals(min_value=0, max_value=10**6, places=12)
 tokens = st.integers(0, 10**12)
 
 
-@given(st.builds(Buckets, *[tokens] * 7), money, money, st.none() | money, st.none() | money)
+@given(st.builds(Buckets, *[tokens] * 8), money, money, st.none() | money, st.none() | money)
 def test_no_digit_is_ever_rounded_away(
     cut: Buckets, input_: Decimal, output: Decimal, cached: Decimal | None, reasoning: Decimal | None
 ) -> None:
     row = PriceRow(input=input_, output=output, cached=cached, reasoning=reasoning)
     exact = (
-        (cut.input + cut.cache_write + cut.audio_input) * Fraction(input_)
+        (cut.input + cut.cache_write + cut.cache_write_1h + cut.audio_input) * Fraction(input_)
         + cut.cached * Fraction(input_ if cached is None else cached)
         + (cut.output + cut.audio_output) * Fraction(output)
         + cut.reasoning * Fraction(output if reasoning is None else reasoning)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from jsonschema import Draft202012Validator
 
-from turnout.config.examples import example_path
+from turnout.config.examples import example_path, names
 from turnout.testing import Reply, Simulator
 
 Run = Callable[..., Result]
@@ -54,6 +54,65 @@ def test_check_names_the_key_that_is_missing(
     assert result.exit_code == 3
     assert "missing" in result.stdout
     assert "OPENAI_API_KEY" in result.stderr
+
+
+WEAKER = """\
+providers:
+  house:
+    dialect: openai
+    base_url: "http://127.0.0.1:9/v1"
+    models:
+      big: {images: true, context_window: 400000}
+      small: {images: false, context_window: 8000}
+routes:
+  assistant: [house/big, house/small]
+  "other": [house/small, house/big]
+"""
+
+
+def test_check_warns_of_fallbacks_that_do_less(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "turnout.yaml"
+    path.write_text(WEAKER)
+    told = (
+        "route assistant: house/small falls short of house/big: "
+        "no images; its window holds 8000 tokens, not 400000"
+    )
+    result = run("check", "-c", path)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [f"warning: {told}"]
+    assert f"{path} can be used; 1 warning." in result.stdout
+
+    result = run("check", "-c", path, "--strict")
+    assert result.exit_code == 3
+    assert result.stderr.splitlines()[-1].endswith(told)
+    assert "can be used" not in result.stdout
+
+
+def test_check_finds_the_examples_clean(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY"):
+        monkeypatch.setenv(name, "sk-very-secret")
+    for example in names():
+        result = run("check", "--strict", "-c", example_path(example))
+        assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_explain_of_a_whole_request_tells_who_cannot_take_it(run: Run, tmp_path: Path) -> None:
+    path, question = tmp_path / "turnout.yaml", tmp_path / "question.json"
+    path.write_text(WEAKER)
+    picture = {"type": "image_url", "image_url": {"url": "https://img.example/cat.png"}}
+    question.write_text(json.dumps({"messages": [{"role": "user", "content": [picture]}]}))
+    asked = ("explain", "other", "-c", path, "--request")
+    steps = json.loads(run(*asked, question, "--json").stdout)["steps"]
+    assert [(step["target"], step["skipped"]) for step in steps] == [
+        ("house/small", True),
+        ("house/big", False),
+    ]
+    assert "this model takes no images" in run(*asked, "-", stdin=question.read_text()).stdout
+
+    for wrong in ("[1]", "{"):
+        result = run(*asked, "-", stdin=wrong)
+        assert result.exit_code == 2
+        assert "--request" in result.stderr
 
 
 def test_explain_shows_the_plan_and_sends_nothing(run: Run, chain: Path, simulator: Simulator) -> None:
