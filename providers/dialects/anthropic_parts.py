@@ -74,7 +74,7 @@ def _image(image: Media, path: str, draft: Draft) -> Json | None:
     if _on_the_web(image):
         return {"type": "image", "source": {"type": "url", "url": image.url}}
     kind = "image/jpeg" if image.type == "image/jpg" else image.type
-    if kind not in _IMAGES:
+    if kind not in _IMAGES or not image.data:
         draft.refuse(path, f"the wire takes JPEG, PNG, GIF and WebP images, not {kind or 'an unknown type'}")
         return None
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": image.data}}
@@ -108,7 +108,7 @@ def _source(file: Media) -> Json | None:
         return {"type": "file", "file_id": file.file_id}
     if _on_the_web(file):
         return {"type": "url", "url": file.url}
-    if file.type == _PDF:
+    if file.type == _PDF and file.data:
         return {"type": "base64", "media_type": _PDF, "data": file.data}
     text = text_in(file)
     return {"type": "text", "media_type": "text/plain", "data": text} if text else None

@@ -13,6 +13,7 @@ from typing import Any
 from ..chat import ChatChunk, ChatCompletion
 from ..dialect import Target
 from ..errors import ProviderError
+from .bedrock_messages import WIRE
 from .bedrock_reading import Block, fields_of, joined, usage_of
 from .chunks import ChunkWriter
 from .draft import Json
@@ -22,7 +23,6 @@ from .keeping import keep
 from .reading import interrupted
 from .tooling import answer_tool, format_of
 
-WIRE = "bedrock"
 FINISH = {
     "end_turn": "stop",
     "stop_sequence": "stop",

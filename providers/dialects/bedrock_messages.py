@@ -15,6 +15,10 @@ WIRE = "bedrock"
 """The dialect's name in kept blocks."""
 THOUGHT = "reasoning"
 """Kind of a kept block of thinking."""
+SERVER_TOOL = "server_tool"
+"""Kind of a kept block: a tool that the provider runs itself, or what came of it."""
+OTHER = "other"
+"""Kind of a kept block that nobody here knows; it is shown, and not given back."""
 
 
 def write_system(turns: list[Turn], blocks: Blocks) -> list[Json]:
@@ -52,11 +56,11 @@ def _assistant(turn: Turn, draft: Draft, blocks: Blocks) -> list[Json]:
 
 def _replayed(turn: Turn, draft: Draft) -> list[Kept]:
     """The blocks that the model's family takes back."""
-    if "replay" in draft.flags:
-        return turn.kept
-    if any(one.kind == THOUGHT for one in turn.kept):
-        draft.report(f"{turn.path}.reasoning_details", "dropped", "the model takes no thinking back")
-    return [one for one in turn.kept if one.kind != THOUGHT]
+    refused = {OTHER} if "replay" in draft.flags else {OTHER, THOUGHT}
+    kept = [one for one in turn.kept if one.kind not in refused]
+    if len(kept) < len(turn.kept):
+        draft.report(f"{turn.path}.reasoning_details", "dropped", "the model does not take all of it back")
+    return kept
 
 
 def _results(turn: Turn, writer: _Messages, blocks: Blocks) -> None:

@@ -8,14 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat import Usage
-from .bedrock_messages import THOUGHT
+from .bedrock_messages import OTHER, SERVER_TOOL, THOUGHT
 from .chunks import count, token_usage
 from .draft import Json
-
-SERVER_TOOL = "server_tool"
-"""Kind of a kept block: a tool that the provider runs itself, and what came of it."""
-OTHER = "other"
-"""Kind of a kept block that nobody here knows; it is shown, and not given back."""
 
 
 @dataclass(slots=True)

@@ -38,7 +38,7 @@ class GeminiFrames:
             if self._bare is None and _is_json(line):
                 self._bare = bytearray()
             if self._bare is None:
-                yield from self._events.frames(line)
+                yield from _apart(self._events.frames(line))
             else:
                 self._bare += line
         del self._line[:cut]
@@ -51,12 +51,22 @@ class GeminiFrames:
         if self._bare is None and _is_json(bytes(self._line)):
             self._bare = self._line
         elif self._bare is None:
-            yield from self._events.frames(bytes(self._line))
-        yield from self._events.close()
+            yield from _apart(self._events.frames(bytes(self._line)))
+        yield from _apart(self._events.close())
         text = self._bare.decode("utf-8", "replace") if self._bare else ""
         value = loaded(text)
         if value is not None:
             yield Frame("", json.dumps(value[0] if isinstance(value, list) and value else value))
+
+
+def _apart(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Events with an answer on each line, from servers that leave out the empty lines, one by one."""
+    for frame in frames:
+        lines = frame.data.split("\n") if "\n" in frame.data else []
+        if len(lines) > 1 and all(loaded(line) is not None for line in lines):
+            yield from (Frame(frame.event, line) for line in lines)
+        else:
+            yield frame
 
 
 def _is_json(line: bytes) -> bool:

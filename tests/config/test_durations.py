@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.config.durations import parse_duration, parse_money, parse_number
+from turnout.config.durations import parse_duration, parse_flag, parse_money, parse_number
 from turnout.config.scalars import Substituted
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -89,6 +89,14 @@ def test_a_number_may_come_from_the_environment_but_not_in_quotes() -> None:
     for wrong in (True, "3", Substituted("three", "${N}"), Substituted("true", "${N}")):
         with pytest.raises(ValueError, match="number"):
             parse_number(wrong)
+
+
+def test_true_and_false_are_said_by_themselves() -> None:
+    assert parse_flag(True) is parse_flag(Substituted("true", "${ON}")) is True
+    assert parse_flag(False) is parse_flag(Substituted("False", "${ON}")) is False
+    for wrong in ("true", "yes", 1, 0, None, Substituted("on", "${ON}"), Substituted("", "${ON}")):
+        with pytest.raises(ValueError, match="true or false"):
+            parse_flag(wrong)
 
 
 @pytest.mark.parametrize("parse", [parse_duration, parse_money, parse_number])

@@ -55,7 +55,7 @@ def test_the_seed_knows_the_models_people_use() -> None:
         "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.1 gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini o3 o4-mini",
         "anthropic": "claude-opus-4-1 claude-sonnet-4-5 claude-haiku-4-5 claude-opus-5-5 claude-fable-5-1",
         "vertex-anthropic": "claude-opus-4-5@20251101 claude-sonnet-5@default claude-haiku-4-5",
-        "bedrock": "anthropic.claude-opus-4-6-v1 us.anthropic.claude-haiku-4-5-20251001-v1:0 amazon.nova-pro-v1:0",
+        "bedrock": "anthropic.claude-opus-4-6-v1 us.anthropic.claude-haiku-4-5-20251001-v1:0 amazon.nova-pro",
         "vertex": "gemini-2.5-pro gemini-3-flash-preview",
         "cohere": "command-a-03-2025 command-r7b-12-2024",
         "gemini": "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite",

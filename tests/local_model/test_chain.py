@@ -77,6 +77,7 @@ async def test_a_whole_answer_with_its_thought_usage_and_trace(router: Router) -
     assert reply.cost.amount == Decimal(0)
     [attempt] = reply.trace.attempts
     assert (attempt.target, attempt.outcome, attempt.usage) == ("large/tiny", "ok", reply.usage)
+    assert [(one.field, one.action) for one in attempt.adaptations] == [("stream", "emulated")]
 
 
 async def test_a_stream_says_the_same_piece_by_piece(router: Router) -> None:
@@ -225,8 +226,8 @@ async def test_leaving_a_stream_frees_the_slot(router: Router, environment: dict
 async def test_cancelling_a_call_frees_the_slot(router: Router, environment: dict[str, str]) -> None:
     endless = [{"role": "user", "content": "<loop>"}]
     with anyio.move_on_after(0.3) as scope:
-        # Asked for as a stream, since llama.cpp finishes a whole answer even for a client that has left.
-        await router.complete(model="endless/tiny", messages=endless, stream=True)
+        # llama.cpp finishes a whole answer even for a client that has left, so its row asks for a stream
+        await router.complete(model="endless/tiny", messages=endless)
     assert scope.cancelled_caught
     assert not await busy(environment["ENDLESS"])
     assert [attempt.outcome for attempt in router.ledger.attempts()] == ["cancelled"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from turnout.config.errors import ConfigError
+from turnout.config.loading import parse_settings
 from turnout.config.settings import MODEL_KEYS, ProviderSettings
 from turnout.providers.catalogue import Capabilities, CapabilityRule, Preset, Thinking, catalogue
 from turnout.providers.chat import ChatCompletion
@@ -249,3 +252,30 @@ def test_rules_are_told_apart_by_place_and_compared_by_what_they_say() -> None:
     one, same = (CapabilityRule(models=("a",), images=True) for _ in range(2))
     assert one == same
     assert hash(one) == hash(one)
+
+
+# The page
+
+
+PAGE = (Path(__file__).parents[2] / "docs/models.md").read_text("utf-8")
+
+
+def test_the_page_names_every_word() -> None:
+    table = PAGE.partition("| key | what it says |")[2].partition("\n\n")[0]
+    first_cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = {word for cell in first_cells for word in re.findall(r"`(\w+)`", cell)}
+    assert named == set(KNOWN)
+
+
+def test_the_pages_example_is_what_it_says() -> None:
+    [block] = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    settings = parse_settings(block, env={}, presets=ROWS)
+    house = preset_of("house", settings.providers["house"])
+    said = house.capabilities_of("Qwen9-Large")
+    assert (said.images, said.json_schema, said.context_window) == (False, True, 131072)
+    assert (said.thinking_off, house.thinking_of("qwen9-large").budget) == (True, "thinking_budget")
+    openai = preset_of("openai", settings.providers["openai"])
+    assert (openai.capabilities_of("gpt-5-mini").images, openai.capabilities_of("gpt-5").images) == (
+        False,
+        True,
+    )

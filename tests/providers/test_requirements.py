@@ -36,8 +36,9 @@ def request_with(*parts: dict[str, Any], **fields: Any) -> ChatCompletion:
     return ChatCompletion.parse({"model": "m", "messages": messages, **fields})
 
 
-def target(on_unsupported: Any = "refuse", *, row: str = "openai-compatible", **known: bool) -> Target:
-    rule = CapabilityRule(models=("*",), **known)  # type: ignore[arg-type]  # all of them are flags
+def target(on_unsupported: Any = "refuse", *, row: Any = "openai-compatible", **known: Any) -> Target:
+    """A target of that row whose model is known to take, or not to take, these things."""
+    rule = CapabilityRule(models=("*",), **known)
     preset = catalogue()[row].model_copy(update={"capabilities": (rule,)})
     return Target("house", "m", preset, "http://127.0.0.1:9", on_unsupported=on_unsupported)
 

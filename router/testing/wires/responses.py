@@ -61,8 +61,9 @@ class ResponsesWire:
 
     def error_events(self, asked: Asked, reply: Reply) -> Iterator[bytes]:  # noqa: ARG002 - the protocol's
         """An error in the middle of a stream, nested as OpenAI sends it."""
-        inner = reply.error if isinstance(reply.error_in_200, bool) else reply.error_in_200
-        said = {"message": inner} if isinstance(inner, str) else dict(inner or {})
+        inner = None if isinstance(reply.error_in_200, bool) else reply.error_in_200
+        told = inner or reply.error
+        said = {"message": told} if isinstance(told, str) else dict(told or {})
         yield sse({"type": "error", "sequence_number": 1, "error": {**_FAILED, **said}}, "error")
 
     def broken_event(self) -> bytes:

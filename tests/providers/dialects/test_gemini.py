@@ -182,7 +182,7 @@ class TestTheRest:
             "logprobs": 3,
             "presencePenalty": 1,
             "frequencyPenalty": -1,
-            "thinkingConfig": SHOWN,
+            "thinkingConfig": {"includeThoughts": True},
         }
         assert changes == ["seed clamped"]
 
@@ -190,7 +190,10 @@ class TestTheRest:
         body, changes = sent(
             "gemini-4-neon", temperature=1, top_p=0.5, top_k=4, n=1, presence_penalty=1, logprobs=True
         )
-        assert body["generationConfig"] == {"responseLogprobs": True, "thinkingConfig": SHOWN}
+        assert body["generationConfig"] == {
+            "responseLogprobs": True,
+            "thinkingConfig": {"includeThoughts": True},
+        }
         assert changes == [
             "temperature dropped",
             "top_p dropped",

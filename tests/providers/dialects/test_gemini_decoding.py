@@ -128,7 +128,7 @@ def test_no_shape_breaks_it_but_with_an_error_of_ours(shape: Any) -> None:
     names = ("content", "index", "finishReason", "citationMetadata", "groundingMetadata", "logprobsResult")
     bodies = [
         {"candidates": shape},
-        {"candidates": [{name: shape for name in names}]},
+        {"candidates": [dict.fromkeys(names, shape)]},
         answer(
             {"text": shape, "functionCall": shape, "inlineData": shape}, {"functionCall": {"args": shape}}
         ),
@@ -262,6 +262,12 @@ class TestFrames:
         with pytest.raises(StreamInterruptedError):
             chunks(event(answer({"text": "Half"})), self.BUSY[:30])
 
+    def test_events_without_empty_lines_between(self) -> None:
+        lines = [event(answer({"text": word}, finish="STOP")).strip() for word in ("One", " two")]
+        assert fold(chunks(b"\n".join(lines))).text == "One two"
+        pretty = json.dumps(answer({"text": "Hi"}, finish="STOP"), indent=1).replace("\n", "\ndata: ")
+        assert fold(chunks(b"data: " + pretty.encode() + b"\n\ndata: [DONE]\n\n")).text == "Hi"
+
     def test_words_that_are_no_stream(self) -> None:
         with pytest.raises(MalformedResponseError):
             chunks(b"data\n\nerror page\n\n{ nothing")
@@ -293,7 +299,7 @@ class TestArgumentsInPieces:
             piece("$.f", numberValue=1.5),
         ]
         assert arguments({"name": "f", "partialArgs": strange, "willContinue": False}) == [
-            {"a": ["y"], "q": [], "f": 1.5}
+            {"a": {"b": "x"}, "q": [], "f": 1.5}
         ]
 
     def test_a_text_that_changes_its_shape(self) -> None:

@@ -26,6 +26,8 @@ def test_files() -> None:
     assert file_of(FILE_URL) == Media("application/pdf", PAPER)
     assert file_of(UPLOAD) == Media("", file_id="file-1")
     assert file_of({"file": {"file_data": PAPER}}) == Media("application/pdf", PAPER)
+    away = {"file_data": "https://x.example/a?id=1", "filename": "a.pdf"}
+    assert file_of({"file": away}) == Media("application/pdf", url="https://x.example/a?id=1", name="a.pdf")
 
 
 def test_texts() -> None:

@@ -352,7 +352,7 @@ def test_the_callers_own_words_for_thinking_stay_and_a_clash_is_told() -> None:
         target("llama-cpp"), enable_thinking=True, chat_template_kwargs={"enable_thinking": False, "x": 1}
     )
     assert payload["chat_template_kwargs"] == {"enable_thinking": False, "x": 1}
-    assert changes == {"enable_thinking": "dropped"}
+    assert changes == {"enable_thinking": "dropped", "stream": "emulated"}
     payload, changes = sent(target("deepseek"), enable_thinking=True, thinking="deep")
     assert (payload["thinking"], changes) == ("deep", {"enable_thinking": "dropped"})
     payload, changes = sent(target("moonshot", "kimi-k2.6"), enable_thinking=True, thinking={"keep": "all"})
@@ -363,6 +363,24 @@ def test_rows_that_always_send_a_field_leave_the_callers_own() -> None:
     assert sent(target("minimax"))[0]["reasoning_split"] is True
     assert sent(target("minimax"), reasoning_split=False)[0]["reasoning_split"] is False
     assert sent(target("fireworks"))[0]["context_length_exceeded_behavior"] == "error"
+
+
+def test_a_host_that_would_finish_what_nobody_waits_for_is_asked_for_a_stream() -> None:
+    payload, changes = sent(target("llama-cpp"))
+    assert (payload["stream"], payload["stream_options"]) == (True, {"include_usage": True})
+    assert changes == {"stream": "emulated"}
+    assert sent(target("llama-cpp"), stream=True)[1] == {}
+
+
+def test_files_by_address_are_refused_where_the_wire_takes_none() -> None:
+    held = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}
+    away = {"type": "file", "file": {"file_data": "HTTPS://x.example/a.pdf"}}
+    for word in ("messages.image_url.remote", "messages.file.remote"):
+        to = target("vllm", quirks={"unsupported": [word]})
+        assert messages(to, {"role": "user", "content": [held]})[0][0]["content"] == [held]
+        with pytest.raises(UnsupportedError, match=r"content\[0\]\.file\.file_data"):
+            messages(to, {"role": "user", "content": [away]})
+    assert messages(target("openrouter"), {"role": "user", "content": [away]})[0][0]["content"] == [away]
 
 
 def test_contradictions_never_reach_the_wire() -> None:
@@ -538,7 +556,7 @@ ANSWER = CALLED[2]
      ("groq", "openai/gpt-oss-20b", "reasoning"), ("zai", "glm-5", "reasoning_content")],
 )  # fmt: skip
 def test_reasoning_goes_back_under_the_hosts_name(preset: str, model: str, field: str) -> None:
-    made, changes = messages(target(preset, model), USER, THOUGHT, USER)
+    made, changes = messages(target(preset, model), USER, THOUGHT, USER, stream=True)
     assert (made[1], changes) == ({"role": "assistant", "content": "Hi", field: "Hmm."}, {})
 
 

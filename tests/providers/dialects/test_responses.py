@@ -164,7 +164,10 @@ def test_parts_that_a_host_cannot_take(part: Fields) -> None:
 
 def test_a_file_without_anything_in_it_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="neither"):
-        sent("gpt-4o", messages=[{"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf"}}]}])
+        sent(
+            "gpt-4o",
+            messages=[{"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf"}}]}],
+        )
 
 
 def test_remote_images_where_only_data_is_taken() -> None:
@@ -215,9 +218,18 @@ def result(name: str, content: Any = "9", **fields: Any) -> Fields:
 
 
 def test_calls_and_results() -> None:
-    messages = [HI, called("call_1"), result("call_1", [{"type": "text", "text": "Look"}, IMAGE], is_error=True)]
+    messages = [
+        HI,
+        called("call_1"),
+        result("call_1", [{"type": "text", "text": "Look"}, IMAGE], is_error=True),
+    ]
     body, changes = sent("gpt-4o", messages=messages)
-    assert body["input"][1] == {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"}
+    assert body["input"][1] == {
+        "type": "function_call",
+        "call_id": "call_1",
+        "name": "now",
+        "arguments": "{}",
+    }
     assert [part["type"] for part in body["input"][2]["output"]] == ["input_text", "input_image"]
     assert changes == {"messages[2].is_error": "dropped"}
     with pytest.raises(UnsupportedError, match="text only"):
@@ -229,7 +241,14 @@ def test_calls_and_results() -> None:
 
 def test_long_and_repeated_call_ids_are_fitted_on_both_sides() -> None:
     long = "x" * 80
-    messages = [HI, called(long, "call_0"), result("call_0"), result(long), called("call_0"), result("call_0", "")]
+    messages = [
+        HI,
+        called(long, "call_0"),
+        result("call_0"),
+        result(long),
+        called("call_0"),
+        result("call_0", ""),
+    ]
     body, _ = sent("gpt-4o", messages=messages)
     ids = [item["call_id"] for item in body["input"][1:]]
     assert ids[:2] == ids[2:4]
@@ -255,7 +274,7 @@ def test_custom_calls_and_their_results() -> None:
     body, changes = sent("m", "llama-cpp-responses", messages=messages)
     assert [item.get("type") for item in body["input"][1:]] == ["function_call", "function_call_output"]
     assert body["input"][1]["arguments"] == '{"input": "select 1"}'
-    assert changes == {"messages[1].tool_calls[0]": "emulated"}
+    assert changes == {"messages[1].tool_calls[0]": "emulated", "stream": "emulated"}
 
 
 # -- tools
@@ -287,7 +306,11 @@ def test_custom_tools_and_the_hosts_own() -> None:
     body, changes = sent("gpt-5", tools=[CUSTOM, given, own])
     assert body["tools"] == [
         {"type": "custom", "name": "sql", "description": "d"},
-        {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "lark", "definition": "start: /a/"}},
+        {
+            "type": "custom",
+            "name": "g",
+            "format": {"type": "grammar", "syntax": "lark", "definition": "start: /a/"},
+        },
         {"type": "web_search"},
     ]
     assert changes == {"tools[2].cache_control": "dropped"}

@@ -33,7 +33,12 @@ CALL: Fields = {
     "id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1", "name": "now",
     "arguments": '{"a":1}', "namespace": "clock",
 }  # fmt: skip
-SEARCH: Fields = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search"}}
+SEARCH: Fields = {
+    "id": "ws_1",
+    "type": "web_search_call",
+    "status": "completed",
+    "action": {"type": "search"},
+}
 CUSTOM: Fields = {"id": "ctc_1", "type": "custom_tool_call", "call_id": "call_2", "name": "sql", "input": "x"}
 REFUSAL: Fields = {**MESSAGE, "content": [{"type": "refusal", "refusal": "No."}]}
 
@@ -81,7 +86,12 @@ def test_plain_answers_hold_nothing_to_give_back() -> None:
 
 
 def test_phases_and_namespaces_stay_where_there_was_no_reasoning() -> None:
-    final = {**MESSAGE, "id": "msg_2", "phase": "final_answer", "content": [{"type": "output_text", "text": "9"}]}
+    final = {
+        **MESSAGE,
+        "id": "msg_2",
+        "phase": "final_answer",
+        "content": [{"type": "output_text", "text": "9"}],
+    }
     assert replayed(answered(MESSAGE, CALL, final, REFUSAL | {"content": []}))[0] == [
         {"role": "assistant", "content": "Checking.", "phase": "commentary"},
         {
@@ -118,7 +128,11 @@ def test_an_answer_that_was_cut_keeps_nothing() -> None:
     [
         {"content": "Something else."},
         {"refusal": "No!"},
-        {"tool_calls": [{"id": "call_9", "type": "function", "function": {"name": "now", "arguments": "{}"}}]},
+        {
+            "tool_calls": [
+                {"id": "call_9", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+            ]
+        },
         {"tool_calls": None},
     ],
 )
@@ -153,7 +167,12 @@ def test_plain_reasoning_never_goes_to_openai() -> None:
 
 
 def test_plain_reasoning_goes_back_to_open_hosts() -> None:
-    thought = {"id": "0f", "type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm"}]}
+    thought = {
+        "id": "0f",
+        "type": "reasoning",
+        "summary": [],
+        "content": [{"type": "reasoning_text", "text": "Hm"}],
+    }
     preset = "deepseek-responses"
     items, changes = replayed(answered(thought, MESSAGE, preset=preset), preset=preset)
     assert (items[0], items[1]["id"], changes) == (thought, "msg_1", [])

@@ -1,4 +1,4 @@
-"""Anthropic's own client takes the simulator for a server, and the router speaks to it in Anthropic's words."""
+"""Anthropic's own client takes the simulator for a server, and the router speaks to it in the same words."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ FUNCTION = {"type": "function", "function": {"name": "weather", "parameters": {"
 CALL = {"name": "weather", "arguments": {"city": "Oslo"}, "id": "toolu_1"}
 MARKED: Any = [{"type": "text", "text": "Be very brief", "cache_control": {"type": "ephemeral"}}]
 OLD = "claude-sonnet-4-5"
+LOOP = [Reply(text="One moment", reasoning="be quick", tool_calls=[CALL]), Reply(text="4 C")]
 REPLIES = {
     "plain": [Reply(text="Good day to you", reasoning="be kind")],
-    OLD: [Reply(text="One moment", reasoning="be quick", tool_calls=[CALL]), Reply(text="4 C")],
+    OLD: LOOP,
+    "loop": LOOP,
     "calls": [Reply(tool_calls=[CALL, {"name": "now"}])],
     "short": [Reply(text="Good", finish_reason="length", usage={"input_tokens": 7, "output_tokens": 1})],
     "bare": [Reply(usage="missing")],
@@ -32,7 +34,7 @@ REPLIES = {
     "busy": [Reply(status=529)],
     "odd": [Reply(status=418, error={"message": "tea"}), Reply(status=503)],
     "broken": [Reply(text="a b c", error={"type": "overloaded_error", "message": "Overloaded"},
-                     error_event_after=5)],
+                     error_event_after=2)],
     "soft": [Reply(error_in_200="it went wrong")],
     "cut": [Reply(text="a b c", end_after_events=5)],
     "garbled": [Reply(malformed_event=3)],
@@ -63,7 +65,7 @@ class TestItsClient:
         assert (usage.input_tokens, usage.cache_read_input_tokens, usage.output_tokens) == (2, 3, 6)
 
     def test_a_stream(self, client: anthropic.Anthropic) -> None:
-        with client.messages.stream(model=OLD, max_tokens=9, messages=HI, tools=[TOOL]) as stream:
+        with client.messages.stream(model="loop", max_tokens=9, messages=HI, tools=[TOOL]) as stream:
             assert "".join(stream.text_stream) == "One moment"
             answer = stream.get_final_message()
         thought, _, call = answer.content
@@ -78,7 +80,7 @@ class TestItsClient:
         ]
         thinking: Any = {"type": "enabled", "budget_tokens": 1024}
         back = client.messages.create(
-            model=OLD, max_tokens=2000, messages=again, tools=[TOOL], thinking=thinking
+            model="loop", max_tokens=2000, messages=again, tools=[TOOL], thinking=thinking
         )
         assert back.content[0].type == "text"
 
@@ -101,7 +103,7 @@ class TestItsClient:
         assert missing.value.request_id == "req_1"
         with pytest.raises(anthropic.APIStatusError, match="Overloaded"):
             client.messages.create(model="busy", max_tokens=9, messages=HI)
-        with anthropic.Anthropic(base_url=simulator.root, api_key="x", max_retries=0) as other:  # noqa: SIM117
+        with anthropic.Anthropic(base_url=simulator.root, api_key="x", max_retries=0) as other:
             with pytest.raises(anthropic.AuthenticationError):
                 other.messages.create(model="plain", max_tokens=9, messages=HI)
         with pytest.raises(anthropic.APIStatusError, match="Overloaded"):
@@ -137,7 +139,7 @@ MARK = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
         ({"messages": [*HI, TURN]}, "without `tool_result` blocks"),
         ({"messages": [*HI, DONE]}, "unexpected `tool_use_id`"),
         ({"messages": [*HI, {"role": "assistant", "content": "Well "}]}, "trailing whitespace"),
-        ({"messages": [*HI, {"role": "assistant", "content": [{**TURN["content"][0], "id": "é"}]}]}, "pattern"),
+        ({"messages": [*HI, {**TURN, "content": [{**TURN["content"][0], "id": "é"}]}]}, "pattern"),
         (
             {"messages": [*HI, {"role": "assistant", "content": [
                 {"type": "thinking", "thinking": "altered", "signature": signature("meant")}]}, *HI]},
@@ -166,7 +168,7 @@ def test_the_version_must_be_said(client: anthropic.Anthropic) -> None:
 
 def settings(simulator: Simulator) -> Fields:
     provider = {"preset": "anthropic", "base_url": simulator.root, "api_key": "k"}
-    return {"providers": {"p": provider}, "retry": {"max_attempts": 1}}
+    return {"providers": {"p": provider}, "defaults": {"retry": {"attempts": 1}}}
 
 
 @pytest.mark.anyio

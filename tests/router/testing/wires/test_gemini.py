@@ -252,3 +252,55 @@ async def test_the_router_reads_errors_and_models(anyio_backend: str) -> None:
                     "generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW", "thinkingBudget": 1}}
                 }
                 await router.complete({"model": f"p/{MODEL}", "messages": [said], **extra})
+
+
+class TestScripts:
+    """What a script may ask of the wire."""
+
+    BODY: Fields = {"contents": [user("One two")]}
+
+    def asked(
+        self, simulator: Simulator, *replies: Reply, method: str = "generateContent", **more: Any
+    ) -> Any:
+        simulator.script("gemini-2.0-x", *replies)
+        url = f"{simulator.root}/v1beta/models/gemini-2.0-x:{method}"
+        return httpx.post(url, json={**self.BODY, **more}, headers={"x-goog-api-key": "key"})
+
+    def test_counts(self, simulator: Simulator) -> None:
+        assert "usageMetadata" not in self.asked(simulator, Reply(usage="missing")).json()
+        given = {"promptTokenCount": 7}
+        assert self.asked(simulator, Reply(usage=given)).json()["usageMetadata"] == given
+        stream = self.asked(simulator, Reply(usage=given), method="streamGenerateContent?alt=sse").text
+        assert stream.count("usageMetadata") == 1
+
+    def test_several_candidates(self, simulator: Simulator) -> None:
+        answer = self.asked(simulator, Reply(), generationConfig={"candidateCount": 2}).json()
+        assert [candidate["index"] for candidate in answer["candidates"]] == [0, 1]
+
+    def test_faults(self, simulator: Simulator) -> None:
+        streaming = "streamGenerateContent?alt=sse"
+        broken = self.asked(simulator, Reply(malformed_event=0), method=streaming).text
+        assert broken.startswith('data: {"candidates"')
+        failed = self.asked(
+            simulator, Reply(error_in_200=True, error={"status": "ABORTED"}), method=streaming
+        )
+        assert '"ABORTED"' in failed.text
+        endless = self.asked(simulator, Reply(text="x", finish_reason=None), method=streaming).text
+        assert "finishReason" not in endless
+
+    def test_thoughts_that_nobody_wants(self, simulator: Simulator) -> None:
+        simulator.script("gemini-2.5-flash", Reply(text="x", reasoning="a b"))
+        url = f"{simulator.root}/v1beta/models/gemini-2.5-flash:generateContent"
+        off = {"thinkingConfig": {"thinkingBudget": 0, "includeThoughts": True}}
+        body = {**self.BODY, "generationConfig": off}
+        answer = httpx.post(url, json=body, headers={"x-goog-api-key": "key"}).json()
+        assert answer["candidates"][0]["content"]["parts"] == [{"text": "x"}]
+        assert "thoughtsTokenCount" not in answer["usageMetadata"]
+
+    def test_an_echo_of_nothing(self, simulator: Simulator) -> None:
+        url = f"{simulator.root}/v1beta/models/gemini-2.0-echo:generateContent"
+        image = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+        said = {"contents": [user("Hi"), {"role": "model", "parts": [{"text": "Yes"}]}]}
+        for contents, echo in ((said["contents"], "Hi"), ([{"role": "user", "parts": [image]}], "Hello")):
+            answer = httpx.post(url, json={"contents": contents}, headers={"x-goog-api-key": "key"}).json()
+            assert answer["candidates"][0]["content"]["parts"] == [{"text": echo}]
