@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import TypeVar
 
-from .catalogue import Preset, Thinking, catalogue
+from .catalogue import ModelRule, Preset, Thinking, catalogue
 from .chat import ChatCompletion
 from .dialect import Target
 from .thinking import thinking_intent
@@ -70,7 +70,18 @@ def twin_row(target: Target, dialect: str) -> Preset:
         changes["thinking_rules"] = (*ours, *twin.thinking_rules)
     elif (own.thinking, own.thinking_rules) != (plain.thinking, plain.thinking_rules):
         changes |= {"thinking": _on_twin(own.thinking, twin.thinking), "thinking_rules": ()}
+    flags = _flags(own.model_rules, plain.model_rules)
+    if flags:
+        changes["model_rules"] = (*twin.model_rules, *flags)
     return twin.model_copy(update=changes) if changes else twin
+
+
+def _flags(own: tuple[ModelRule, ...], plain: tuple[ModelRule, ...]) -> tuple[ModelRule, ...]:
+    """The flags of the rules that a user's `models` put behind those of the catalogue."""
+    if own[: len(plain)] != plain:
+        return ()
+    added = (rule for rule in own[len(plain) :] if rule.flags)
+    return tuple(ModelRule(models=rule.models, flags=rule.flags) for rule in added)
 
 
 def _leading(own: tuple[T, ...], plain: tuple[T, ...]) -> tuple[T, ...] | None:

@@ -43,9 +43,9 @@ def fit(request: ChatCompletion, target: Target) -> tuple[ChatCompletion, tuple[
 
 
 def check_window(request: ChatCompletion, target: Target, length: int) -> None:
-    """ContextWindowError where a prompt of `length` characters is certainly longer than the model's window."""
+    """ContextWindowError where a prompt of `length` characters is certainly longer than the window."""
     window = target.preset.capabilities_of(target.model).context_window
-    if window is None or length <= 2 * window * _MARGIN:  # a word is two characters, with what parts it off
+    if window is None or length <= 2 * window * _MARGIN:  # a word and what parts it off are two characters
         return
     least = least_prompt_tokens(request)
     if least <= window * _MARGIN or any(name in (request.model_extra or ()) for name in _SHORTENING):

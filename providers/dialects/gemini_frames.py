@@ -6,26 +6,27 @@ Without `alt=sse` the answer is one JSON array; google-genai 3.4.0 (_api_client.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..dialect import Target
+from ..framing import SSEDecoder, SSEEvent
 from .envelope import loaded
-from .reading import Frame, SSEFrames
+from .reading import Frame
 
 
 class GeminiFrames:
     """Server-sent events, until a line begins that can only be JSON: from there on all is one text."""
 
     def __init__(self, target: Target) -> None:
-        self._events = SSEFrames(target)
+        self._events = SSEDecoder(limit=target.max_response_bytes)
         self._line = bytearray()
         self._bare: bytearray | None = None
 
     @property
     def stray(self) -> str:
         """What came that was no frame, for messages."""
-        return self._bare.decode("utf-8", "replace") if self._bare else self._events.stray
+        return self._bare.decode("utf-8", "replace") if self._bare else self._events.ignored
 
     def frames(self, data: bytes) -> Iterator[Frame]:
         """Yield the events that `data` completes."""
@@ -38,7 +39,7 @@ class GeminiFrames:
             if self._bare is None and _is_json(line):
                 self._bare = bytearray()
             if self._bare is None:
-                yield from _apart(self._events.frames(line))
+                yield from _apart(self._events.events(line))
             else:
                 self._bare += line
         del self._line[:cut]
@@ -51,22 +52,24 @@ class GeminiFrames:
         if self._bare is None and _is_json(bytes(self._line)):
             self._bare = self._line
         elif self._bare is None:
-            yield from _apart(self._events.frames(bytes(self._line)))
-        yield from _apart(self._events.close())
+            yield from _apart(self._events.events(bytes(self._line)))
+        for frame in _apart(self._events.close()):
+            if frame.data.startswith("[DONE]") or loaded(frame.data) is not None:
+                yield frame
         text = self._bare.decode("utf-8", "replace") if self._bare else ""
         value = loaded(text)
         if value is not None:
             yield Frame("", json.dumps(value[0] if isinstance(value, list) and value else value))
 
 
-def _apart(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _apart(events: Iterable[SSEEvent]) -> Iterator[Frame]:
     """Events with an answer on each line, from servers that leave out the empty lines, one by one."""
-    for frame in frames:
-        lines = frame.data.split("\n") if "\n" in frame.data else []
-        if len(lines) > 1 and all(loaded(line) is not None for line in lines):
-            yield from (Frame(frame.event, line) for line in lines)
+    for event in events:
+        lines = event.data.split("\n") if "\n" in event.data else []
+        if lines and all(loaded(line) is not None for line in lines):
+            yield from (Frame(event.event, line) for line in lines)
         else:
-            yield frame
+            yield Frame(event.event, event.data)
 
 
 def _is_json(line: bytes) -> bool:

@@ -89,15 +89,14 @@ def _file(part: Json, draft: Draft) -> Json | None:
         draft.refuse(part["path"], "the model reads no files")
         return None
     file = part["file"]
-    if file.get("file_url"):
-        return {"type": "input_file", "file_url": file["file_url"]}
+    address = file.get("file_url") or file.get("file_data") or ""
+    if address[:5].lower() in {"http:", "https"}:
+        return {"type": "input_file", "file_url": address}
     media = file_of(part)
     if media.file_id:
         return {"type": "input_file", "file_id": media.file_id}
-    if media.url:
-        return {"type": "input_file", "file_url": media.url}
     if not media.data:
-        draft.refuse(part["path"], "the part holds neither file_data nor file_id")
+        draft.refuse(part["path"], "the part holds neither file_data nor file_id that can be read")
         return None
     kind = media.type or "application/octet-stream"
     name = media.name or f"file{guess_extension(kind) or ''}"

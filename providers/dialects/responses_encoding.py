@@ -11,7 +11,7 @@ from ..chat import ChatCompletion
 from ..dialect import Target, WireRequest
 from .draft import Draft, Json
 from .responses_content import input_content, output_content, refusals_as_parts
-from .responses_replay import WIRE, assistant_items, call_ids
+from .responses_replay import WIRE, assistant_items, call_ids, takes_thoughts
 from .responses_tools import put_tools
 from .tooling import take_format
 from .turns import Result, Turn, take_turns
@@ -63,7 +63,7 @@ def _put_messages(draft: Draft, body: Json, *, in_json: bool) -> None:
     messages = draft.payload["messages"]
     roles = {f"messages[{place}]": message["role"] for place, message in enumerate(messages)}
     refusals_as_parts(messages)
-    turns = take_turns(draft, WIRE, reasoning="plain_reasoning" in draft.flags, merge=False)
+    turns = take_turns(draft, WIRE, reasoning=takes_thoughts(draft), merge=False)
     instructions = None if in_json else _instructions(turns)
     if instructions:
         body["instructions"] = instructions
@@ -234,8 +234,8 @@ def _finish_reasoning(draft: Draft, body: Json) -> None:
     """Ask to be shown the thinking that was asked for, unless a word of null forbids it.
 
     OpenAI shows no more than a summary, and that only where `reasoning.summary` is said. It refuses the field
-    to organizations that it has not verified: `reasoning: {summary: null}` in the request, or
-    `send: {reasoning.summary: null}` among the provider's quirks, leaves it out.
+    to organizations that it has not verified: `reasoning: {summary: null}` in the request, or the flag
+    `-reasoning_summary` for the provider's models, leaves it out.
     """
     asked = draft.intent.mode in {"on", "effort", "budget"} and draft.active is not False
     if asked and "reasoning_summary" in draft.flags:

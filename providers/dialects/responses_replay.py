@@ -106,9 +106,14 @@ def _plain(turn: Turn, calls: list[Json], draft: Draft) -> list[Json]:
     return [*items, *calls]
 
 
+def takes_thoughts(draft: Draft) -> bool:
+    """Whether the host takes earlier thinking back as plain text."""
+    return "plain_reasoning" in draft.flags and draft.preset.replay != "never"
+
+
 def _thoughts(turn: Turn, draft: Draft) -> list[Json]:
     """Plain earlier thinking, for hosts that take it back as text."""
-    if not turn.reasoning or "plain_reasoning" not in draft.flags:
+    if not turn.reasoning or not takes_thoughts(draft):
         return []
     if draft.preset.replay == "tool_calls" and not turn.calls:
         draft.report(f"{turn.path}.reasoning", "dropped", "earlier reasoning is only taken beside tool calls")

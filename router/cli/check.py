@@ -67,6 +67,8 @@ def _providers(settings: Settings, env: Mapping[str, str]) -> tuple[list[tuple[s
 
 def _key(provider: ProviderSettings, *, found: bool) -> str:
     """Where the key was found; never the key."""
+    if provider.token_from is not None:
+        return f"from {provider.token_from}"
     if not found:
         return "none needed"
     return "in the file" if provider.api_key is not None else "in the environment"

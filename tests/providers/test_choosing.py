@@ -12,12 +12,13 @@ from turnout.providers.chat import ChatCompletion
 from turnout.providers.choosing import as_twin, twin_for
 from turnout.providers.errors import RequestError
 
-TOOLS = {"tools": [{"type": "function", "function": {"name": "now"}}]}
-CUSTOM = {"tools": [{"type": "custom", "custom": {"name": "sql"}}]}
+TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "now"}}]}
+CUSTOM: dict[str, Any] = {"tools": [{"type": "custom", "custom": {"name": "sql"}}]}
 Fields = dict[str, Any]
 
 
 def chosen(model: str, preset: str = "openai", quirks: Fields | None = None, **fields: Any) -> str | None:
+    """The wire of the twin that has to carry a request."""
     given = {"model": "x", "messages": [{"role": "user", "content": "Hi"}], **fields}
     return twin_for(ChatCompletion.parse(given), target_of(preset, model, quirks=quirks or {}))
 
@@ -47,9 +48,8 @@ def test_what_chat_cannot_say_goes_to_responses(preset: str, model: str, fields:
 @pytest.mark.parametrize(
     "model",
     [
-        "o1-pro", "o3-pro-2025-06-10", "gpt-5-pro", "gpt-5.2-pro", "gpt-5.4-pro", "gpt-5.5-pro", "gpt-5-codex",
-        "gpt-5.1-codex-max", "gpt-5.3-codex", "o3-deep-research", "o4-mini-deep-research", "gpt-daybreak-1-latest",
-        "codex-mini-latest",
+        "o1-pro", "o3-pro-2025", "gpt-5-pro", "gpt-5.2-pro", "gpt-5.4-pro", "o3-deep-research", "gpt-5-codex",
+        "gpt-5.1-codex-max", "gpt-5.3-codex", "codex-mini-latest", "gpt-daybreak-1",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("fields", [{}, {"stop": "a"}, {"n": 2}])
@@ -140,3 +140,43 @@ def test_a_deployment_of_any_name_can_be_described() -> None:
     assert control.excludes == ("temperature",)
     named = as_twin(target_of("openai", "prod", quirks={"thinking": {"default_on": True}}), "responses")
     assert named.preset.thinking_of("prod").effort_field == "reasoning.effort"
+
+
+def test_what_a_user_knows_of_a_family_holds_on_both_wires() -> None:
+    models = {
+        "prod*": {
+            "thinking": {
+                "style": "effort",
+                "efforts": ["low", "high"],
+                "default_on": True,
+                "excludes": ["tools"],
+            },
+            "images": False,
+            "flags": ["-reasoning_summary"],
+        }
+    }
+    target = target_of("azure", "prod-1", models=models)
+    request = ChatCompletion.parse({"model": "x", "messages": [{"role": "user", "content": "Hi"}], **TOOLS})
+    assert twin_for(request, target) == "responses"
+    twin = as_twin(target, "responses").preset
+    control = twin.thinking_of("prod-1")
+    assert (control.effort_field, control.efforts, control.excludes) == (
+        "reasoning.effort",
+        ("low", "high"),
+        (),
+    )
+    assert twin.capabilities_of("prod-1").images is False
+    assert "reasoning_summary" not in twin.flags_of("prod-1")
+    assert "reasoning_summary" in twin.flags_of("gpt-5.5")
+
+
+def test_a_user_may_name_the_wire_of_a_deployment() -> None:
+    target = target_of("azure", "prod", models={"prod": {"dialect": "responses"}})
+    request = ChatCompletion.parse({"model": "x", "messages": [{"role": "user", "content": "Hi"}]})
+    assert twin_for(request, target) == "responses"
+    assert as_twin(target, "responses").preset == catalogue()["azure-responses"]
+
+
+def test_rules_of_ones_own_are_not_the_twins() -> None:
+    target = target_of("openai", "gpt-5.5", quirks={"model_rules": [{"models": ["*"], "flags": ["x"]}]})
+    assert as_twin(target, "responses").preset == catalogue()["openai-responses"]

@@ -116,9 +116,7 @@ def check_conversation(body: dict[str, Any]) -> None:
         documents = [block["document"]["name"] for block in content if "document" in block]
         assert not documents or any("text" in block for block in content)
         names += documents
-        assert not any(
-            "cachePoint" in a and "cachePoint" in b for a, b in pairwise(content)
-        )
+        assert not any("cachePoint" in a and "cachePoint" in b for a, b in pairwise(content))
     assert len(set(names)) == len(names)
     assert not used or body["toolConfig"]["tools"]
     assert json.dumps(body).count('"cachePoint"') <= 4

@@ -173,7 +173,7 @@ def test_kinds(preset: str, status: int, body: Any, kind: str) -> None:
         (b"null", "null", None),
         (b'"just a text"', "just a text", None),
         (b"[]", "[]", None),
-        (b'[{"error":{"message":"in a list","code":400,"status":"INVALID_ARGUMENT"}}]', "in a list", None),
+        (b'[{"error":{"message":"in a list","code":400,"status":"NO"}}]', "in a list", "NO"),
         (b'{"error":{"message":"plain","type":"t","code":"c"}}', "plain", "c"),
         (b'{"error":{"message":"by type","type":"t","code":null}}', "by type", "t"),
         (b'{"error":"text","error_type":"validation"}', "text", "validation"),

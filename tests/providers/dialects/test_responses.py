@@ -162,6 +162,19 @@ def test_parts_that_a_host_cannot_take(part: Fields) -> None:
     assert dropped["input"] == [{"role": "user", "content": "Look"}]
 
 
+def test_cached_texts_of_the_wires_own_kind_are_dropped_too() -> None:
+    part = {"type": "text", "text": "x", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    changes = sent("gpt-5", messages=[{"role": "user", "content": [part]}])[1]
+    assert changes == {"messages[0].content[0].prompt_cache_breakpoint": "dropped"}
+
+
+def test_a_file_by_its_address() -> None:
+    part = {"type": "file", "file": {"file_data": "https://x.example/a.pdf"}}
+    assert sent("gpt-4o", messages=[{"role": "user", "content": [part]}])[0]["input"][0]["content"] == [
+        {"type": "input_file", "file_url": "https://x.example/a.pdf"}
+    ]
+
+
 def test_a_file_without_anything_in_it_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="neither"):
         sent(
@@ -364,6 +377,11 @@ def test_deepseek_forces_tools_only_without_thinking() -> None:
     assert "tool_choice" not in sent("deepseek-v4", "deepseek-responses", "drop", **fields)[0]
 
 
+def test_a_custom_tool_in_this_wires_own_words() -> None:
+    flat = {"type": "custom", "name": "sql"}
+    assert sent("gpt-5", tools=[flat])[0]["tools"] == [flat]
+
+
 def test_web_search_becomes_a_tool() -> None:
     place = {"type": "approximate", "approximate": {"city": "Oslo"}}
     options = {"search_context_size": "low", "user_location": place}
@@ -463,7 +481,7 @@ def test_a_summary_is_asked_for_with_the_thinking_and_can_be_left_out() -> None:
         "context": "all_turns",
     }
     assert sent("o1-pro", reasoning_effort="low")[0]["reasoning"] == {"effort": "low"}
-    quiet = target_of("openai-responses", "gpt-5.5", quirks={"send": {"reasoning.summary": None}})
+    quiet = target_of("openai-responses", "gpt-5.5", models={"*": {"flags": ["-reasoning_summary"]}})
     request = ChatCompletion.parse({"model": "x", "messages": [HI], "reasoning_effort": "low"})
     assert json.loads(RESPONSES.encode(request, quiet).body)["reasoning"] == {"effort": "low"}
 

@@ -1,4 +1,4 @@
-"""What Responses hosts answer, whole and in streams cut anywhere, is read as tests/fixtures/responses says."""
+"""What a Responses host answers, whole and in streams cut anywhere, is what its fixture says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dialect_cases import STREAMS, Case, cases
 WHOLE = cases("responses", "response.json")
 STREAMED = cases("responses", *STREAMS)
 BOTH = [case for case in WHOLE if case.stream and "response" in case.expected]
-SHORT = [case for case in STREAMED if len(case.stream or b"") < 1250]
+SHORT = [case for case in STREAMED if len(case.stream or b"") < 1000]
 LONG = [case for case in STREAMED if case not in SHORT]
 PAYLOADS = [case for case in cases("responses") if "payload" in case.expected]
 
