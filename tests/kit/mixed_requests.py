@@ -121,7 +121,7 @@ FEATURES: list[Fields] = [
      "tool_choice": {"type": "allowed_tools", "allowed_tools": {
          "mode": "required", "tools": [{"type": "function", "function": {"name": "now"}}]}}},
     {"tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "none"},
-    {"tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "auto", 
+    {"tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "auto",
      "parallel_tool_calls": True},
     {"tools": []},
     {"functions": [FUNCTION], "function_call": "auto"},

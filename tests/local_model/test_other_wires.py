@@ -99,9 +99,7 @@ async def test_an_answer_cut_at_its_limit_says_so(router: Router, streaming: boo
 async def test_leaving_a_stream_ends_it(router: Router) -> None:
     endless = [{"role": "user", "content": "<loop>"}]
     with anyio.fail_after(5):
-        async with router.stream(
-            model="local/tiny", messages=endless, max_completion_tokens=1500
-        ) as stream:
+        async with router.stream(model="local/tiny", messages=endless, max_completion_tokens=1500) as stream:
             async for chunk in stream:
                 if chunk.text:
                     break

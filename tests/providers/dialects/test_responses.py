@@ -382,6 +382,36 @@ def test_a_custom_tool_in_this_wires_own_words() -> None:
     assert sent("gpt-5", tools=[flat])[0]["tools"] == [flat]
 
 
+def test_tools_and_formats_that_go_where_the_user_chose_to_drop() -> None:
+    body, changes = sent("m", "llama-cpp-responses", "drop", tools=[CUSTOM], tool_choice="auto", stream=True)
+    assert ("tools" in body, changes) == (False, {"tools[0]": "dropped"})
+    wanted = {"type": "json_object"}
+    target = target_of("openai-responses", "m", quirks={"unsupported": ["response_format"]})
+    request = ChatCompletion.parse({"model": "x", "messages": [HI], "response_format": wanted})
+    assert [one.field for one in RESPONSES.encode(request, target).adaptations] == ["response_format"]
+
+
+def test_only_a_choice_that_forces_a_call_is_at_odds_with_thinking() -> None:
+    for mode in ("auto", "required"):
+        choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [TOOL]}}
+        body, changes = sent("deepseek-v4", "deepseek-responses", tools=[TOOL], tool_choice=choice)
+        assert body["tool_choice"]["mode"] == mode
+        assert bool(changes) == (mode == "required")
+
+
+def test_remote_images_go_where_the_user_chose_to_drop() -> None:
+    parts = [{"type": "text", "text": "Look"}, REMOTE]
+    body, changes = sent("m", "ollama-responses", "drop", messages=[{"role": "user", "content": parts}])
+    assert body["input"] == [{"role": "user", "content": "Look"}]
+    assert changes["messages[0].content[1]"] == "dropped"
+
+
+def test_a_file_without_anything_goes_where_the_user_chose_to_drop() -> None:
+    parts = [{"type": "text", "text": "Look"}, {"type": "file", "file": {"filename": "a.pdf"}}]
+    body, _ = sent("gpt-4o", policy="drop", messages=[{"role": "user", "content": parts}])
+    assert body["input"] == [{"role": "user", "content": "Look"}]
+
+
 def test_web_search_becomes_a_tool() -> None:
     place = {"type": "approximate", "approximate": {"city": "Oslo"}}
     options = {"search_context_size": "low", "user_location": place}

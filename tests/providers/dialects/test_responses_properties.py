@@ -123,7 +123,8 @@ anything = st.recursive(
 )
 FIELDS = (
     "response", "item", "delta", "text", "output_index", "item_id", "content_index", "arguments",
-    "annotation", "summary_index", "output", "status", "usage", "error", "refusal", "incomplete_details", "content",
+    "annotation", "summary_index", "output", "status", "usage", "error", "refusal", "content",
+    "incomplete_details",
 )  # fmt: skip
 KINDS = (
     "created", "completed", "incomplete", "failed", "output_item.added", "output_item.done", "refusal.done",
