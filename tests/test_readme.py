@@ -29,7 +29,15 @@ from turnout.testing import Simulator
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 KEYS = dict.fromkeys(
-    ("OPENAI_API_KEY", "QWEN_KEY", "DASHSCOPE_API_KEY", "DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"),
+    (
+        "OPENAI_API_KEY",
+        "QWEN_KEY",
+        "DASHSCOPE_API_KEY",
+        "DEEPSEEK_API_KEY",
+        "OPENROUTER_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "GEMINI_API_KEY",
+    ),
     "sk-simulated",
 )
 
@@ -54,8 +62,8 @@ def simulator() -> Iterator[Simulator]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulator: Simulator) -> Path:
     """A folder with the README's turnout.yaml, its providers on the simulator, and their keys set."""
     settings = yaml.safe_load(blocks("yaml")[0])
-    for provider in settings["providers"].values():
-        provider["base_url"] = simulator.url
+    for name, provider in settings["providers"].items():
+        provider["base_url"] = simulator.root if name == "anthropic" else simulator.url
     (tmp_path / "turnout.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.chdir(tmp_path)
     for name, key in KEYS.items():
@@ -122,7 +130,9 @@ def test_thinking(row: list[str]) -> None:
         words = yaml.safe_load("{" + cell.strip("`") + "}")
         streaming = ("stream", "stream_options")
         shown = {
-            key: value for key, value in step.payload.items() if key not in plain and key not in streaming
+            key: value
+            for key, value in step.payload.items()
+            if plain.get(key) != value and key not in streaming
         }
         assert shown == words
 
