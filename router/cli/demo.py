@@ -1,4 +1,4 @@
-"""`turnout demo`: a chain of three targets at work, against a simulated provider in the same process."""
+"""`turnout demo`: a chain of three targets in three wire formats, against a simulated provider."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ def demo(plain: bool, backend: str) -> None:
 async def _demo(screen: Screen) -> None:
     example = example_path("offline.yaml")
     async with Simulator(demo_scripts()) as simulator:
-        screen.line(f"A simulated provider answers at {simulator.url}")
-        async with Router.from_yaml(
-            example, env={"TURNOUT_SIMULATOR": simulator.url.removesuffix("/v1")}
-        ) as router:
+        screen.line(f"A simulated provider answers at {simulator.root}, in every wire format")
+        async with Router.from_yaml(example, env={"TURNOUT_SIMULATOR": simulator.root}) as router:
             screen.line(f"The chain: {example}")
             screen.line(f"Calling route {ROUTE!r}: {PROMPT}")
             screen.line()

@@ -45,12 +45,8 @@ class Received:
     """The client went away before it had the whole answer."""
     answered: bool = False
     """The answer was written to its end, be it a scripted one."""
-
-    @property
-    def model(self) -> str | None:
-        """The model asked for."""
-        name = self.body.get("model") if isinstance(self.body, dict) else None
-        return name if isinstance(name, str) else None
+    model: str | None = None
+    """The model asked for, which some wires name in the path."""
 
 
 class Simulator:
@@ -141,9 +137,10 @@ class Simulator:
 
     async def _exchange(self, connection: Connection, request: HttpRequest) -> bool:
         """Answer one request; whether the connection can take another."""
-        received = Received(
-            request.method, request.target, request.headers, _parsed(request.body), request.body
-        )
+        body = _parsed(request.body)
+        name = body.get("model") if isinstance(body, dict) else None
+        received = Received(request.method, request.target, request.headers, body, request.body)
+        received.model = name if isinstance(name, str) else None
         self.requests.append(received)
         number = len(self.requests)
         reusable = False
@@ -228,7 +225,7 @@ class Simulator:
         refused = wire.refused(asked)
         if refused is not None:
             return _PLAIN, json_answer(*refused)
-        model = wire.model(asked)
+        model = received.model = wire.model(asked)
         script = self._scripts.get(model)
         served = self._served.get(model, 0)
         self._served[model] = served + 1

@@ -27,6 +27,16 @@ def test_the_first_example_runs(backend: str) -> None:
     anyio.run(example, backend=backend)
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_example_in_other_wire_formats_runs(backend: str) -> None:
+    names: dict[str, Any] = {}
+    first, *others = blocks("python")
+    code = next(block for block in others if "test_a_fallback_crosses_wire_formats" in block)
+    exec(compile(f"{first}\n{code}", str(PAGE), "exec"), names)
+    example: Callable[[], Coroutine[Any, Any, None]] = names["test_a_fallback_crosses_wire_formats"]
+    anyio.run(example, backend=backend)
+
+
 def test_the_example_script_loads(tmp_path: Path) -> None:
     path = tmp_path / "replies.yaml"
     path.write_text(blocks("yaml")[0])
