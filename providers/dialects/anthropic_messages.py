@@ -136,9 +136,9 @@ def _call(call: Call, draft: Draft, marks: Marks, *, own: bool) -> Json:
     rest = dict(call.rest)
     marks.place(rest.pop("cache_control", None), block, call.path)
     for field, value in rest.items():
-        if field in {"caller", "toolset_name"}:
+        if field in {"native_caller", "native_toolset_name"}:
             if own and value is not None:  # it points to blocks that only the provider's own answer has
-                block[field] = value
+                block[field.removeprefix("native_")] = value
         elif field not in {"index", "extra_content"}:
             draft.report(f"{call.path}.{field}", "dropped", "the wire has no such field")
     return block

@@ -23,6 +23,10 @@ from ..dialect import Target
 from .draft import Json
 
 
+NATIVE = "native_"
+"""Stands before the name of a field that is the provider's own, and means something to it alone."""
+
+
 class ChunkWriter:
     """Writes the chunks of one answer: the same id, time and model on each, a number for each tool call."""
 
@@ -96,7 +100,8 @@ class ChunkWriter:
     ) -> tuple[int, ChatChunk]:
         """A tool call's number in its choice, and its first piece; an id is made if need be.
 
-        `custom` makes it a call of a tool that takes free text.
+        `custom` makes it a call of a tool that takes free text. `rest` holds the provider's own fields of the
+        call, which are kept with `native_` before their names, so that no other provider is sent them.
         """
         number = self._numbers.get(choice, 0)
         self._numbers[choice] = number + 1
@@ -108,7 +113,7 @@ class ChunkWriter:
             type="custom" if custom else "function",
             function=None if custom else FunctionCallDelta(name=name, arguments=arguments),
             custom=CustomCallDelta(name=name, input=arguments) if custom else None,
-            **rest,
+            **{f"{NATIVE}{field}": value for field, value in rest.items()},
         )
         return number, self.delta(choice, tool_calls=[call])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .chunks import NATIVE
 from .draft import Draft, Json
 from .keeping import BLOCK, MODEL, PROVIDER
 from .openai_results import placed_results
@@ -101,6 +102,8 @@ def _calls(message: Json, path: str, draft: Draft) -> None:
         message.pop("tool_calls", None)
         return
     for place, call in enumerate(calls):
+        for name in [name for name in call if name.startswith(NATIVE)]:
+            _drop(call, name, f"{path}.tool_calls[{place}]", draft, "it means something to its origin alone")
         if call.get("type") == "custom" and draft.lacks("tools.custom"):
             custom = call.pop("custom", None) or {}
             arguments = json.dumps({"input": custom.get("input", "")}, ensure_ascii=False)

@@ -8,6 +8,7 @@ from google.genai import types
 from mixed_requests import assert_understood
 
 Fields = dict[str, Any]
+_BASE64 = frozenset({"data", "thoughtSignature"})
 
 
 def understood(model: Any, value: Any) -> None:
@@ -19,7 +20,10 @@ def understood(model: Any, value: Any) -> None:
 def plain(value: Any) -> Any:
     """The value with base64 in its usual letters; the SDK writes those that are safe in URLs."""
     if isinstance(value, dict):
-        return {name: letters(inner) if name == "data" else plain(inner) for name, inner in value.items()}
+        return {
+            name: letters(inner) if name in _BASE64 and isinstance(inner, str) else plain(inner)
+            for name, inner in value.items()
+        }
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 

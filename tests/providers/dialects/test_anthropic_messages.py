@@ -147,7 +147,7 @@ class TestTurns:
     def test_where_a_call_came_from_goes_back_with_its_blocks(self) -> None:
         block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "code_execution", "input": {}}
         caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
-        message = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "caller": caller}],
+        message = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "native_caller": caller}],
                    "reasoning_details": [keep(at(NEW), "anthropic", "server", 0, block)]}  # fmt: skip
         assert sent(NEW, USER, message, RESULT)["messages"][1]["content"][1]["caller"] == caller
 

@@ -113,6 +113,14 @@ def test_hosts_that_demand_reasoning_beside_calls_get_what_there_is(
     assert changes == []
 
 
+def test_what_a_call_means_to_its_origin_stays_behind() -> None:
+    made = {**call("c1"), "native_caller": {"type": "direct"}}
+    history = [USER, {"role": "assistant", "content": None, "tool_calls": [made]}, result("c1")]
+    messages, changes = sent(target_of("openai", "gpt-4o"), *history)
+    assert messages[1]["tool_calls"] == [call("c1")]
+    assert ("messages[1].tool_calls[0].native_caller", "dropped") in changes
+
+
 def test_a_call_without_a_result_gets_a_note() -> None:
     messages, changes = sent(target_of("groq", "m"), USER, calling("c1", "c2"), result("c2"), USER)
     assert messages[2:] == [result("c2"), result("c1", UNANSWERED), USER]
