@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..thinking import Intent
 from .anthropic_messages import THOUGHT
 from .draft import Draft, Json
-from .turns import Turn
+from .turns import Turn, loop_without
 from .writing import compile_intent
 
 _OFF = frozenset({"disabled", "between_tools"})
@@ -40,7 +40,7 @@ def _take_over(own: Json, draft: Draft, body: Json) -> None:
 def _settle_budget(draft: Draft, path: str, turns: list[Turn], limit: int) -> None:
     thinking, words = draft.thinking, draft.words
     least = thinking.budget_range[0] if thinking.budget_range else 1
-    if _loop_from_elsewhere(turns):
+    if loop_without(THOUGHT, turns):
         _switch_off(draft, "the running tool loop came without its signed thinking")
     elif limit <= least:
         _switch_off(draft, f"a limit of {limit} tokens leaves no room for {least} of thinking, the least")
@@ -52,19 +52,6 @@ def _settle_budget(draft: Draft, path: str, turns: list[Turn], limit: int) -> No
             draft.report(draft.intent.source, "clamped", f"{cut} of the {limit} tokens are for thinking")
             budget = cut
         words[path] = budget
-
-
-def _loop_from_elsewhere(turns: list[Turn]) -> bool:
-    """Whether the model is in the middle of calling tools, and none of its thinking there is known."""
-    end = len(turns)
-    while end and turns[end - 1].role in {"user", "system"}:
-        end -= 1
-    if not end or turns[end - 1].role != "results":
-        return False
-    begin = end
-    while begin and turns[begin - 1].role in {"assistant", "results"}:
-        begin -= 1
-    return not any(one.kind == THOUGHT for turn in turns[begin:end] for one in turn.kept)
 
 
 def _switch_off(draft: Draft, reason: str) -> None:

@@ -17,7 +17,7 @@ from .bedrock_messages import THOUGHT, WIRE, write_messages, write_system
 from .bedrock_tools import plan_form, write_tools
 from .draft import Draft, Json
 from .tooling import answer_tool, take_format, take_tools
-from .turns import Turn, take_turns
+from .turns import Turn, loop_without, take_turns
 from .writing import (
     begin,
     compile_intent,
@@ -84,7 +84,7 @@ def _settle_budget(draft: Draft, turns: list[Turn], limit: int | None) -> None:
         return
     least = draft.thinking.budget_range[0] if draft.thinking.budget_range else 1
     most = limit or draft.capabilities.output_limit
-    if _loop_from_elsewhere(turns):
+    if loop_without(THOUGHT, turns):
         _switch_off(draft, "the running tool loop came without its signed thinking")
     elif most is not None and most <= least:
         _switch_off(draft, f"{most} tokens leave no room for {least} of thinking, the least")
@@ -98,19 +98,6 @@ def _switch_off(draft: Draft, reason: str) -> None:
     source = draft.intent.source
     compile_intent(Intent("off", source=source), draft)
     draft.report(source, "dropped", f"{reason}; thinking is off for this request")
-
-
-def _loop_from_elsewhere(turns: list[Turn]) -> bool:
-    """Whether the model is in the middle of calling tools, and none of its thinking there is known."""
-    end = len(turns)
-    while end and turns[end - 1].role in {"user", "system"}:
-        end -= 1
-    if not end or turns[end - 1].role != "results":
-        return False
-    begin = end
-    while begin and turns[begin - 1].role in {"assistant", "results"}:
-        begin -= 1
-    return not any(kept.kind == THOUGHT for turn in turns[begin:end] for kept in turn.kept)
 
 
 def _inference(draft: Draft, body: Json, limit: int | None) -> None:

@@ -22,7 +22,6 @@ from ..chat import (
 from ..dialect import Target
 from .draft import Json
 
-
 NATIVE = "native_"
 """Stands before the name of a field that is the provider's own, and means something to it alone."""
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
 from ..chat import ChatCompletion, ChatResponse, ModelList
 from ..dialect import Decoder, Target, WireRequest
 from ..errors import ProviderError
 from . import error_reading, openai_decoding, openai_encoding
-from .envelope import malformed
+from .reading import model_list
 from .writing import listing
 
 
@@ -41,7 +39,4 @@ class OpenAIDialect:
 
     def models(self, body: bytes, target: Target) -> ModelList:
         """The provider's list of models out of a body; MalformedResponseError where it is none."""
-        try:
-            return ModelList.model_validate_json(body)
-        except ValidationError:
-            raise malformed(target, "the answer is no list of models") from None
+        return model_list(body, target)

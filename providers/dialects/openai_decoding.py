@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from ..chat import ChatChunk, ChatCompletion, ChatResponse
 from ..dialect import Target
-from ..errors import ProviderError, StreamInterruptedError
-from ..folding import Fold, unfold
-from ..framing import BOM, FrameError, SSEDecoder, SSEEvent
+from ..errors import ProviderError
+from ..folding import Fold
+from ..framing import BOM
 from .envelope import (
     created,
     empty,
@@ -37,8 +37,8 @@ from .envelope import (
 from .error_reading import clean, error_in, page, quote
 from .openai_choices import ChoiceReader, ShapeError
 from .openai_usage import UsageError
+from .reading import FrameDecoder, SSEFrames, interrupted
 
-DONE = "[DONE]"
 _SUSPECT = frozenset({"error", "x_groq", "base_resp", "detail", "message"})
 """Fields that an event with an error in it may have; most events have none of them."""
 _EVENT_STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -79,22 +79,14 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
         raise misshapen(target, error) from None
 
 
-class OpenAIDecoder:
+class OpenAIDecoder(FrameDecoder):
     """Decodes one streamed answer; feed it bytes as they come, then close it.
 
     A server that answers a request for a stream with one whole JSON body is understood as well.
     """
 
     def __init__(self, request: ChatCompletion, target: Target) -> None:
-        self._request = request
-        self._target = target
-        self._sse = SSEDecoder(limit=target.max_response_bytes)
-        self._size = 0
-        self._opening = b""  # what came before the first byte that tells an event stream from a body
-        self._body: list[bytes] | None = None  # pieces of a whole body
-        self._decided = False
-        self._done = False
-        self._events = 0
+        super().__init__(target, SSEFrames(target), lambda body: decode_body(body, request, target))
         self._semantic = False
         self._failure: ProviderError | None = None
         self._id = ""
@@ -103,92 +95,15 @@ class OpenAIDecoder:
         self._waiting: list[dict[str, Any]] = []  # chunks that came before the answer had an id
         self._readers: dict[int, ChoiceReader] = {}
 
-    @property
-    def done(self) -> bool:
-        """Whether the terminal event has come; what follows it says nothing."""
-        return self._done
-
-    def feed(self, data: bytes) -> Iterator[ChatChunk]:
-        """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
-        if self._done:
-            return
-        self._size += len(data)
-        if self._size > self._target.max_response_bytes:
-            raise malformed(
-                self._target, f"the stream is longer than {self._target.max_response_bytes} bytes"
-            )
-        if not self._decided:
-            data = self._decide(data)
-        if self._body is not None:
-            self._body.append(data)
-            return
-        try:
-            for event in self._sse.events(data):
-                yield from self._event(event)
-                if self._done:
-                    return
-        except FrameError as error:
-            raise malformed(self._target, str(error)) from None
-
-    def close(self) -> Iterator[ChatChunk]:
-        """Yield what is left; raise StreamInterruptedError if no terminal event came."""
-        if self._done:
-            return
-        if self._body is not None:
-            self._done = True
-            yield from unfold(decode_body(b"".join(self._body), self._request, self._target))
-            return
-        try:
-            events = self._sse.close()
-        except FrameError:
-            events = []  # the bytes end within a character: that is a cut, not a mistake
-        for event in events:
-            if event.data.startswith(DONE) or loaded(event.data) is not None:
-                yield from self._event(event)
-        if not self._done:
-            yield from self._end()
-
-    def _decide(self, data: bytes) -> bytes:
-        """Tell an event stream from a whole body by its first byte; the bytes to go on with."""
-        data = self._opening + data
-        head = data.removeprefix(BOM).lstrip()
-        if not head or (len(data) < len(BOM) and BOM.startswith(data)):
-            self._opening = data
-            return b""
-        self._opening = b""
-        self._decided = True
-        if head[:1] not in b"dier:":  # no field of the format begins like this
-            self._body = []
-        return data
-
-    def _event(self, event: SSEEvent) -> Iterator[ChatChunk]:
-        data = event.data
-        if data.startswith(DONE):
-            self._done = True
-            yield from self._end()
-            return
-        if not data or data.isspace():
-            return
-        self._events += 1
-        try:
-            payload = load(data)
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(event, error) from None
-        if type(payload) is not dict or event.event == "error" or _suspicious(payload):
-            failure = error_in(payload, self._target, event=event.event)
+    def _event(self, event: str, payload: Any) -> Iterator[ChatChunk]:
+        if type(payload) is not dict or event == "error" or _suspicious(payload):
+            failure = error_in(payload, self._target, event=event)
             if not isinstance(payload, dict):
                 raise failure or malformed(self._target, f"an event is {kind(payload)}, not an object")
             if failure is not None:
                 yield from self._before(payload)
                 self._fail(failure)
         yield from self._chunks(payload)
-
-    def _unreadable(self, event: SSEEvent, error: Exception) -> ProviderError:
-        if event.event == "error" and (failure := error_in(event.data, self._target, event="error")):
-            return failure
-        return malformed(
-            self._target, f"an event is not JSON ({reason(error)}){quote(event.data, self._target)}"
-        )
 
     def _before(self, payload: dict[str, Any]) -> Iterator[ChatChunk]:
         """What an event still says besides its error, if that can be read."""
@@ -261,9 +176,7 @@ class OpenAIDecoder:
         reader.delta(choice, delta)
         self._failure = self._failure or reader.failure
 
-    def _end(self) -> Iterator[ChatChunk]:
-        """The end of the answer, whether the host said so or the bytes just stopped."""
-        said_done, self._done = self._done, True
+    def _ended(self, *, told: bool) -> Iterator[ChatChunk]:
         unfinished = {index: reader for index, reader in self._readers.items() if not reader.finished}
         if self._readers and not unfinished:
             return
@@ -272,33 +185,25 @@ class OpenAIDecoder:
             choice: dict[str, Any] = {"index": index, "delta": {}, "finish_reason": None}
             self._semantic = reader.flush(choice["delta"]) or self._semantic
             choices.append(choice)
-        if said_done and self._semantic:
+        if told and self._semantic:
             for choice in choices:
                 unfinished[choice["index"]].infer_finish(choice)
             yield self._chunk({"choices": choices}, [])
             return
         if any(choice["delta"] for choice in choices):
             yield self._chunk({"choices": choices}, [])
-        self._broken(said_done)
+        self._broken(told)
 
-    def _broken(self, said_done: bool) -> NoReturn:
+    def _broken(self, told: bool) -> NoReturn:
         target = self._target
-        if not self._events and self._sse.ignored:
-            raise self._stray()
-        if said_done or not self._events:
+        if not self._events and self._frames.stray:
+            raise self._nothing()
+        if told or not self._events:
             message = "the stream ended without text, reasoning, tool call or finish_reason"
             raise empty(target, message)
-        if (stray := loaded(self._sse.ignored)) and (failure := error_in(stray, target)):
+        if (stray := loaded(self._frames.stray)) and (failure := error_in(stray, target)):
             raise failure
-        message = "the stream ended before its finish_reason"
-        raise StreamInterruptedError(message, provider=target.provider, model=target.model)
-
-    def _stray(self) -> ProviderError:
-        """The error behind a stream of lines that are no events."""
-        line = self._sse.ignored
-        if failure := error_in(loaded(line), self._target):
-            return failure
-        return malformed(self._target, f"the answer is no event stream{quote(line, self._target)}")
+        raise interrupted(target, "the stream ended before its finish_reason")
 
 
 def _payload(body: bytes, target: Target) -> dict[str, Any]:

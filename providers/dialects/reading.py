@@ -7,12 +7,13 @@ are the same for all of them and are dealt with here.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from ..chat import ChatChunk, ChatResponse
+from ..chat import ChatChunk, ChatResponse, ModelList
 from ..dialect import Target
 from ..errors import MalformedResponseError, ProviderError, StreamInterruptedError
 from ..folding import fold, unfold
@@ -23,6 +24,8 @@ from .error_reading import error_in, page, quote
 from .openai_choices import ShapeError
 from .openai_usage import UsageError
 
+DONE = "[DONE]"
+"""What many servers end a stream with."""
 _SUSPECT = frozenset({"error", "detail", "message"})
 _EVENT_STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -89,27 +92,22 @@ class SSEFrames:
     def close(self) -> Iterator[Frame]:
         """Yield the unfinished event, if it holds whole JSON."""
         for event in self._decoder.close():
-            if event.data.startswith("[DONE]") or loaded(event.data) is not None:
+            if event.data.startswith(DONE) or loaded(event.data) is not None:
                 yield Frame(event.event, event.data)
 
 
-class StreamDecoder:
-    """Decodes one streamed answer; see `dialect.Decoder`.
+class FrameDecoder(ABC):
+    """Decodes one streamed answer, up to its events; see `dialect.Decoder`.
 
     `whole` decodes a body, for a server that answers whole although a stream was asked for; None where the
     framing cannot be told from a body.
     """
 
     def __init__(
-        self,
-        target: Target,
-        frames: Frames,
-        reader: Reader,
-        whole: Callable[[bytes], ChatResponse] | None = None,
+        self, target: Target, frames: Frames, whole: Callable[[bytes], ChatResponse] | None = None
     ) -> None:
         self._target = target
         self._frames = frames
-        self._reader = reader
         self._whole = whole
         self._size = 0
         self._opening = b""
@@ -161,9 +159,17 @@ class StreamDecoder:
         except FrameError:
             pass  # the bytes end within a frame: that is a cut, not a mistake
         self._done = True
-        if not self._events:
-            raise self._nothing()
-        yield from guarded(self._reader.end(), self._target)
+        yield from self._ended(told=False)
+
+    @abstractmethod
+    def _event(self, event: str, payload: Any) -> Iterator[ChatChunk]:
+        """The chunks of one event, whose JSON may be anything; sets `_done` with the terminal one."""
+        ...
+
+    @abstractmethod
+    def _ended(self, *, told: bool) -> Iterator[ChatChunk]:
+        """What the end of the stream leaves to say; `told` where `[DONE]` said that it is one."""
+        ...
 
     def _decide(self, data: bytes) -> bytes:
         """Tell an event stream from a whole body by its first byte; the bytes to go on with."""
@@ -182,10 +188,9 @@ class StreamDecoder:
         data = frame.data
         if not data or data.isspace():
             return
-        if data.startswith("[DONE]"):
-            if not self._reader.done:
-                yield from guarded(self._reader.end(), self._target)
+        if data.startswith(DONE):
             self._done = True
+            yield from self._ended(told=True)
             return
         self._events += 1
         try:
@@ -195,9 +200,7 @@ class StreamDecoder:
                 raise failure from None
             message = f"an event is not JSON ({reason(error)}){quote(data, self._target)}"
             raise malformed(self._target, message) from None
-        check_error(payload, self._target, event=frame.event)
-        yield from guarded(self._reader.read(frame.event, payload), self._target)
-        self._done = self._reader.done
+        yield from self._event(frame.event, payload)
 
     def _nothing(self) -> ProviderError:
         """The error of a stream without a single event."""
@@ -206,6 +209,31 @@ class StreamDecoder:
             return empty(self._target, "the stream ended before its first event")
         failure = error_in(loaded(line), self._target)
         return failure or malformed(self._target, f"the answer is no event stream{quote(line, self._target)}")
+
+
+class StreamDecoder(FrameDecoder):
+    """Decodes one streamed answer with a dialect's reader of events."""
+
+    def __init__(
+        self,
+        target: Target,
+        frames: Frames,
+        reader: Reader,
+        whole: Callable[[bytes], ChatResponse] | None = None,
+    ) -> None:
+        super().__init__(target, frames, whole)
+        self._reader = reader
+
+    def _event(self, event: str, payload: Any) -> Iterator[ChatChunk]:
+        check_error(payload, self._target, event=event)
+        yield from guarded(self._reader.read(event, payload), self._target)
+        self._done = self._reader.done
+
+    def _ended(self, *, told: bool) -> Iterator[ChatChunk]:
+        if not (told or self._events):
+            raise self._nothing()
+        if not self._reader.done:
+            yield from guarded(self._reader.end(), self._target)
 
 
 def check_error(payload: Any, target: Target, *, event: str = "") -> None:
@@ -285,3 +313,11 @@ def listed(body: bytes, target: Target, key: str) -> list[Json]:
             "the answer is no list of models", provider=target.provider, model=target.model or None
         )
     return rows
+
+
+def model_list(body: bytes, target: Target) -> ModelList:
+    """A list of models in OpenAI's shape; MalformedResponseError where it is none."""
+    try:
+        return ModelList.model_validate_json(body)
+    except ValidationError:
+        raise malformed(target, "the answer is no list of models") from None

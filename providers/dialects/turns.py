@@ -98,6 +98,22 @@ def leading_system(turns: list[Turn]) -> list[Json]:
     return parts
 
 
+def loop_without(kind: str, turns: list[Turn]) -> bool:
+    """Whether the model is in the middle of calling tools, and no block of that kind is kept of it there.
+
+    Some models must get the thinking back that began a running loop, and think of nothing else before.
+    """
+    end = len(turns)
+    while end and turns[end - 1].role in {"user", "system"}:
+        end -= 1
+    if not end or turns[end - 1].role != "results":
+        return False
+    begin = end
+    while begin and turns[begin - 1].role in {"assistant", "results"}:
+        begin -= 1
+    return not any(one.kind == kind for turn in turns[begin:end] for one in turn.kept)
+
+
 def _append(turns: list[Turn], turn: Turn, *, merge: bool) -> None:
     last = turns[-1] if turns else None
     if not (turn.parts or turn.calls or turn.kept):
