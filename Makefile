@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := router providers config tests
+SOURCES := router providers config tests benchmarks
 
-.PHONY: demo test check cov clean
+.PHONY: demo test check cov bench bench-quick bench-self clean
 
 demo: $(VENV)/.installed
 	@echo "==> a chain of three targets against the simulator: no key, no network"
@@ -21,7 +21,7 @@ check: $(VENV)/.dev
 	@echo "==> mypy --strict (against a strict editable install, which type checkers can follow)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . --config-settings editable_mode=strict
 	@$(BIN)/mypy
-	@MYPYPATH=.:tests/kit $(BIN)/mypy --explicit-package-bases tests
+	@MYPYPATH=.:tests/kit $(BIN)/mypy --explicit-package-bases tests benchmarks
 	@echo "==> imports point one way"
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
 
@@ -31,8 +31,20 @@ cov: $(VENV)/.dev
 	@$(BIN)/python -m coverage run -m pytest
 	@$(BIN)/python -m coverage report --fail-under=95
 
+bench: $(VENV)/.dev
+	@echo "==> turnout beside other clients, into docs/benchmarks.md: 8 minutes, and a few more the first time"
+	@$(BIN)/python -m benchmarks.run
+
+bench-quick: $(VENV)/.dev
+	@echo "==> a look at turnout beside the raw clients: a minute, nothing is written"
+	@$(BIN)/python -m benchmarks.run --quick
+
+bench-self: $(VENV)/.dev
+	@echo "==> turnout against raw httpx and its stored ratios: under 2 minutes; UPDATE=1 stores what is measured"
+	@$(BIN)/python -m benchmarks.self_check $(if $(UPDATE),--update)
+
 clean:
-	rm -rf $(VENV) build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venvs benchmarks/results build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@echo "==> making a virtual environment in $(VENV)"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 
 from .dialect import Target
 
@@ -37,3 +39,16 @@ def request_headers(target: Target, *, stream: bool = False, body: bool = True) 
     headers.update(auth_headers(target))
     headers.update({name.lower(): value.get_secret_value() for name, value in target.headers.items()})
     return headers
+
+
+def posting_headers(target: Target, *, stream: bool) -> Mapping[str, str]:
+    """The headers of every request for an answer, made once for each target."""
+    whole, streamed = target.once(_posting)
+    return streamed if stream else whole
+
+
+def _posting(target: Target) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return (
+        MappingProxyType(request_headers(target)),
+        MappingProxyType(request_headers(target, stream=True)),
+    )

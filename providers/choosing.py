@@ -8,12 +8,14 @@ such a second wire as a twin; `quirks: {twins: {}}` keeps a provider to its firs
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from .catalogue import ModelRule, Preset, Thinking, catalogue
 from .chat import ChatCompletion
 from .dialect import Target
+from .dialects.draft import rules_of
 from .thinking import thinking_intent
 
 T = TypeVar("T")
@@ -36,23 +38,61 @@ def twin_for(request: ChatCompletion, target: Target) -> str | None:
     a model that thinks only when it is asked to, or was told not to, takes its tools on either wire.
     RequestError where the request contradicts itself about thinking.
     """
+    if not target.preset.twins:
+        return None
+    choice = target.once(_choice)
+    if choice.always is not None or not choice.responses:
+        return choice.always
+    tools = choice.parts_tools and bool(request.tools)
+    effort = request.reasoning_effort is not None and request.reasoning_effort in choice.efforts
+    speaks = _speaks_responses(request, target)
+    if not (tools or effort or speaks) or _needs_chat(request, target):
+        return None
+    parted = tools and _tools_and_thoughts(request, rules_of(target).thinking)
+    return _RESPONSES if parted or effort or speaks else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What decides between the wires of one target."""
+
+    always: str | None
+    """The dialect that alone serves the model."""
+    responses: bool
+    """Whether the host speaks Responses beside its own wire."""
+    parts_tools: bool = False
+    """Whether the model takes tools while it thinks on the Responses wire alone."""
+    efforts: frozenset[str] = frozenset()
+    """Efforts that only the Responses wire knows."""
+
+
+def _choice(target: Target) -> _Choice:
     preset = target.preset
     for rule in preset.rules_of(target.model):
         if rule.dialect in preset.twins:
-            return rule.dialect
-    if _RESPONSES not in preset.twins or _needs_chat(request, target):
-        return None
-    own, other = preset.thinking_of(target.model), twin_row(target, _RESPONSES).thinking_of(target.model)
-    if _tools_and_thoughts(request, own) and "tools" not in other.excludes:
-        return _RESPONSES
-    if own.efforts and request.reasoning_effort in set(other.efforts) - set(own.efforts):
-        return _RESPONSES
-    return _RESPONSES if _speaks_responses(request, target) else None
+            return _Choice(rule.dialect, responses=False)
+    if _RESPONSES not in preset.twins:
+        return _Choice(None, responses=False)
+    own, other = rules_of(target).thinking, rules_of(as_twin(target, _RESPONSES)).thinking
+    return _Choice(
+        None,
+        responses=True,
+        parts_tools="tools" in own.excludes and "tools" not in other.excludes,
+        efforts=frozenset(other.efforts) - frozenset(own.efforts) if own.efforts else frozenset(),
+    )
 
 
 def as_twin(target: Target, dialect: str) -> Target:
     """The same target on another wire of its host, with what its provider's quirks say of the host."""
-    return dataclasses.replace(target, preset=twin_row(target, dialect))
+    twins = target.once(_twins)
+    twin = twins.get(dialect)
+    if twin is None:
+        twin = twins[dialect] = dataclasses.replace(target, preset=twin_row(target, dialect))
+    return twin
+
+
+def _twins(target: Target) -> dict[str, Target]:  # noqa: ARG001 - filled when one is asked for
+    return {}
 
 
 def twin_row(target: Target, dialect: str) -> Preset:
@@ -99,9 +139,7 @@ def _on_twin(own: Thinking, twin: Thinking) -> Thinking:
 
 def _needs_chat(request: ChatCompletion, target: Target) -> bool:
     """Whether the request says what only Chat Completions can, and what this model takes there."""
-    lacking = set(target.preset.unsupported)
-    for rule in target.preset.rules_of(target.model):
-        lacking.update(rule.unsupported)
+    lacking = rules_of(target).unsupported
     return any(name not in lacking for name in _chat_words(request))
 
 
@@ -132,11 +170,17 @@ def _tools_and_thoughts(request: ChatCompletion, thinking: Thinking) -> bool:
 
 def _speaks_responses(request: ChatCompletion, target: Target) -> bool:
     """Whether the request holds what only the Responses wire understands: its fields, or its kept items."""
-    if any(request.model_extra and request.model_extra.get(name) is not None for name in _TWIN_ONLY):
+    extra = request.model_extra
+    if extra and any(extra.get(name) is not None for name in _TWIN_ONLY):
         return True
-    return any(
-        str(detail.get("type", "")).startswith(f"{_RESPONSES}.")
-        and (detail.get("provider"), detail.get("model")) == (target.provider, target.model)
-        for message in request.messages
-        for detail in message.reasoning_details or ()
-    )
+    for message in request.messages:
+        if message.reasoning_details and any(_is_own_item(one, target) for one in message.reasoning_details):
+            return True
+    return False
+
+
+def _is_own_item(detail: Mapping[str, Any], target: Target) -> bool:
+    """Whether a kept block is one of the Responses wire, of this very model."""
+    kind = str(detail.get("type", ""))
+    origin = detail.get("provider"), detail.get("model")
+    return kind.startswith(f"{_RESPONSES}.") and origin == (target.provider, target.model)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
@@ -15,6 +15,7 @@ from .chat import ChatChunk, ChatCompletion, ChatResponse, ModelList
 from .errors import ProviderError
 
 Action = Literal["emulated", "clamped", "dropped", "renamed"]
+T = TypeVar("T")
 
 
 class Adaptation(BaseModel, frozen=True):
@@ -40,8 +41,36 @@ class Credentials:
     """Goes with short-lived keys."""
 
 
+class Workings:
+    """Room beside the fields of a target for what has been worked out from them.
+
+    It is no part of the value: it is not compared, shown or copied, and `replace` gives a target without it.
+    """
+
+    __slots__ = ("_workings",)
+    _workings: dict[Callable[[Any], Any], Any]
+
+    def once(self, work: Callable[[Self], T]) -> T:
+        """What `work` makes of this target, worked out the first time that anyone asks.
+
+        `work` is a function of a module, which depends on nothing but the target's fields; its result is
+        shared by all calls and must hold nothing of any request.
+        """
+        try:
+            done: T = self._workings[work]
+        except AttributeError:
+            # frozen for everyone else; where two threads come at once, one result is made twice
+            object.__setattr__(self, "_workings", {})
+        except KeyError:
+            pass
+        else:
+            return done
+        done = self._workings[work] = work(self)
+        return done
+
+
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Workings):
     """A provider's model with everything needed to speak to it."""
 
     provider: str
@@ -70,6 +99,15 @@ class Target:
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
 
+    def settling(self, on_unsupported: OnUnsupported) -> Target:
+        """The target with another way with what it cannot say; the same one for the same word."""
+        if on_unsupported == self.on_unsupported:
+            return self
+        others = self.once(_others)
+        if on_unsupported not in others:
+            others[on_unsupported] = replace(self, on_unsupported=on_unsupported)
+        return others[on_unsupported]
+
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
         """Everything that must never stand in a message, should a provider repeat it."""
@@ -77,6 +115,10 @@ class Target:
         signing = () if keys is None else (keys.secret_access_key, keys.session_token)
         own = (self.api_key, *signing)
         return (*(secret for secret in own if secret is not None), *self.headers.values())
+
+
+def _others(target: Target) -> dict[OnUnsupported, Target]:  # noqa: ARG001 - filled when one is asked for
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from .chat import (
@@ -31,6 +32,7 @@ from .chat import (
     ToolCallDelta,
     Usage,
 )
+from .chat.making import record_of
 
 # The fields that a fold adds up itself; what else is set is kept as it is.
 _CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
@@ -42,6 +44,12 @@ _CALLED_OWN = frozenset({"name", "arguments", "input"})
 _AUDIO_OWN = frozenset(AudioAnswer.model_fields)
 _LOGPROBS_OWN = frozenset(Logprobs.model_fields)
 
+# What a chunk says about the answer as such, which most chunks repeat.
+_about = itemgetter(
+    "id", "created", "model", "system_fingerprint", "service_tier", "provider", "metadata",
+    "responseStatus", "cost", "trace",
+)  # fmt: skip
+
 _PADDING = frozenset({"obfuscation"})
 """Random text that only hides the length of what was said."""
 _JOINED_DETAILS = frozenset({"text", "summary", "data"})
@@ -51,6 +59,8 @@ _JOINED_DETAILS = frozenset({"text", "summary", "data"})
 class Fold:
     """Adds up the chunks of one answer. What has come so far can be had at any time."""
 
+    __slots__ = ("_about", "_choices", "_created", "_id", "_model", "_rest", "_usage")
+
     def __init__(self) -> None:
         self._id = ""
         self._model = ""
@@ -58,30 +68,48 @@ class Fold:
         self._usage: Usage | None = None
         self._rest: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceFold] = {}
+        self._about: tuple[Any, ...] = ()
 
     def add(self, chunk: ChatChunk) -> None:
         """Take in the next chunk."""
+        values = chunk.__dict__
+        if values["usage"] is not None:
+            self._usage = values["usage"]
+        about = _about(values)
+        if about != self._about or chunk.__pydantic_extra__:  # most chunks say what the one before said
+            self._about = about
+            self._take_up(chunk)
+        for choice in values["choices"]:
+            values = choice.__dict__
+            folding = self._choices.get(values["index"])
+            if folding is None:
+                folding = self._choices[values["index"]] = _ChoiceFold()
+            folding.add_delta(values["delta"])
+            if values["finish_reason"] is not None or values["logprobs"] is not None:
+                folding.add_end(choice)
+            if choice.__pydantic_extra__:
+                _keep(folding.rest, choice, _CHOICE_OWN)
+
+    def _take_up(self, chunk: ChatChunk) -> None:
+        """What a chunk says about the answer as such."""
         self._id = self._id or chunk.id
         self._model = self._model or chunk.model
         self._created = self._created or chunk.created
-        if chunk.usage is not None:
-            self._usage = chunk.usage
         _keep(self._rest, chunk, _CHUNK_OWN)
-        for choice in chunk.choices:
-            folding = self._choices.get(choice.index)
-            if folding is None:
-                folding = self._choices[choice.index] = _ChoiceFold()
-            folding.add(choice)
 
     def response(self) -> ChatResponse:
         """The answer as far as it has come, an empty one before the first chunk."""
-        return ChatResponse(
-            id=self._id,
-            model=self._model,
-            created=self._created,
-            usage=self._usage,
-            choices=[self._choices[index].choice(index) for index in sorted(self._choices)],
-            **{name: value for name, value in self._rest.items() if name not in _PADDING},
+        rest = {name: value for name, value in self._rest.items() if name not in _PADDING}
+        return record_of(
+            ChatResponse,
+            {
+                "id": self._id,
+                "model": self._model,
+                "created": self._created,
+                "usage": self._usage,
+                "choices": [self._choices[index].choice(index) for index in sorted(self._choices)],
+                **rest,
+            },
         )
 
 
@@ -93,18 +121,9 @@ def fold(chunks: Iterable[ChatChunk]) -> ChatResponse:
     return folding.response()
 
 
-@dataclass(slots=True)
-class _Text:
-    """Text in pieces; None until the first piece, which may be empty."""
-
-    pieces: list[str] = field(default_factory=list)
-
-    def add(self, piece: str | None) -> None:
-        if piece is not None:
-            self.pieces.append(piece)
-
-    def joined(self) -> str | None:
-        return "".join(self.pieces) if self.pieces else None
+def _joined(pieces: list[str]) -> str | None:
+    """Text in pieces; None before the first piece, which may be empty."""
+    return "".join(pieces) if pieces else None
 
 
 @dataclass(slots=True)
@@ -118,15 +137,19 @@ class _CallFold:
     rest: dict[str, Any] = field(default_factory=dict)
 
     def add(self, delta: ToolCallDelta) -> None:
-        self.id = self.id or delta.id or ""
-        self.type = self.type or delta.type or ""
-        if delta.function is not None:
-            self.function = self.function or _CalledFold()
-            self.function.add(delta.function, delta.function.name, delta.function.arguments)
-        if delta.custom is not None:
-            self.custom = self.custom or _CalledFold()
-            self.custom.add(delta.custom, delta.custom.name, delta.custom.input)
-        _keep(self.rest, delta, _CALL_OWN)
+        values = delta.__dict__
+        self.id = self.id or values["id"] or ""
+        self.type = self.type or values["type"] or ""
+        if (function := values["function"]) is not None:
+            if self.function is None:
+                self.function = _CalledFold()
+            self.function.add(function, function.name, function.arguments)
+        if (custom := values["custom"]) is not None:
+            if self.custom is None:
+                self.custom = _CalledFold()
+            self.custom.add(custom, custom.name, custom.input)
+        if delta.__pydantic_extra__:
+            _keep(self.rest, delta, _CALL_OWN)
 
     def starts_another(self, delta: ToolCallDelta) -> bool:
         """Whether `delta` begins a new call although it bears this one's index, as some servers count."""
@@ -134,13 +157,14 @@ class _CallFold:
         return bool(self.id and delta.id and delta.id != self.id and called and called.name)
 
     def call(self) -> ToolCall:
-        return ToolCall(
-            id=self.id,
-            type=self.type,
-            function=self.function.function() if self.function else None,
-            custom=self.custom.custom() if self.custom else None,
+        fields = {
+            "id": self.id,
+            "type": self.type or "function",
+            "function": self.function.function() if self.function else None,
+            "custom": self.custom.custom() if self.custom else None,
             **self.rest,
-        )
+        }
+        return record_of(ToolCall, fields)
 
 
 @dataclass(slots=True)
@@ -156,13 +180,14 @@ class _CalledFold:
             self.name += name
         if given:
             self.given.append(given)
-        _keep(self.rest, delta, _CALLED_OWN)
+        if delta.__pydantic_extra__:
+            _keep(self.rest, delta, _CALLED_OWN)
 
     def function(self) -> FunctionCall:
-        return FunctionCall(name=self.name, arguments="".join(self.given), **self.rest)
+        return record_of(FunctionCall, {"name": self.name, "arguments": "".join(self.given), **self.rest})
 
     def custom(self) -> CustomCall:
-        return CustomCall(name=self.name, input="".join(self.given), **self.rest)
+        return record_of(CustomCall, {"name": self.name, "input": "".join(self.given), **self.rest})
 
 
 @dataclass(slots=True)
@@ -171,23 +196,25 @@ class _AudioFold:
 
     id: str | None = None
     expires_at: int | None = None
-    data: _Text = field(default_factory=_Text)
-    transcript: _Text = field(default_factory=_Text)
+    data: list[str] = field(default_factory=list)
+    transcript: list[str] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def add(self, piece: AudioAnswer) -> None:
         self.id = self.id if piece.id is None else piece.id
         self.expires_at = self.expires_at if piece.expires_at is None else piece.expires_at
-        self.data.add(piece.data)
-        self.transcript.add(piece.transcript)
+        if piece.data is not None:
+            self.data.append(piece.data)
+        if piece.transcript is not None:
+            self.transcript.append(piece.transcript)
         _keep(self.rest, piece, _AUDIO_OWN)
 
     def answer(self) -> AudioAnswer:
         return AudioAnswer(
             id=self.id,
             expires_at=self.expires_at,
-            data=self.data.joined(),
-            transcript=self.transcript.joined(),
+            data=_joined(self.data),
+            transcript=_joined(self.transcript),
             **self.rest,
         )
 
@@ -212,9 +239,9 @@ class _ChoiceFold:
     """One choice and its message."""
 
     role: str = ""
-    content: _Text = field(default_factory=_Text)
-    reasoning: _Text = field(default_factory=_Text)
-    refusal: _Text = field(default_factory=_Text)
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
     details: list[dict[str, Any]] | None = None
     annotations: list[Annotation] | None = None
     calls: list[_CallFold] | None = None
@@ -226,28 +253,26 @@ class _ChoiceFold:
     message_rest: dict[str, Any] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, choice: ChunkChoice) -> None:
-        self.add_delta(choice.delta)
-        if choice.finish_reason is not None:
-            self.finish_reason = choice.finish_reason
-        if choice.logprobs is not None:
-            self.logprobs = self.logprobs or _LogprobsFold()
-            self.logprobs.add(choice.logprobs)
-        _keep(self.rest, choice, _CHOICE_OWN)
-
     def add_delta(self, delta: Delta) -> None:
-        self.content.add(delta.content)
-        self.reasoning.add(delta.reasoning)
-        if delta.model_fields_set <= _PLAIN_DELTA:
-            self.role = self.role or delta.role or ""
+        values = delta.__dict__
+        if (piece := values["content"]) is not None:
+            self.content.append(piece)
+        if (piece := values["reasoning"]) is not None:
+            self.reasoning.append(piece)
+        if not self.role:
+            self.role = values["role"] or ""
+        told = delta.__pydantic_fields_set__
+        if told <= _PLAIN_DELTA:
             return
-        self.refusal.add(delta.refusal)
-        self.role = self.role or delta.role or ""
+        if values["tool_calls"] is not None:
+            self.add_calls(values["tool_calls"])
+            if len(told) == 1:
+                return
+        if delta.refusal is not None:
+            self.refusal.append(delta.refusal)
         self.annotations = _longer(self.annotations, delta.annotations)
         if delta.reasoning_details is not None:
             self.details = _with_details(self.details or [], delta.reasoning_details)
-        if delta.tool_calls is not None:
-            self.add_calls(delta.tool_calls)
         if delta.function_call is not None:
             called = delta.function_call
             self.function_call = self.function_call or _CalledFold()
@@ -255,49 +280,60 @@ class _ChoiceFold:
         if delta.audio is not None:
             self.audio = self.audio or _AudioFold()
             self.audio.add(delta.audio)
-        _keep(self.message_rest, delta, _DELTA_OWN)
+        if delta.__pydantic_extra__:
+            _keep(self.message_rest, delta, _DELTA_OWN)
+
+    def add_end(self, choice: ChunkChoice) -> None:
+        if choice.finish_reason is not None:
+            self.finish_reason = choice.finish_reason
+        if choice.logprobs is not None:
+            self.logprobs = self.logprobs or _LogprobsFold()
+            self.logprobs.add(choice.logprobs)
 
     def add_calls(self, deltas: list[ToolCallDelta]) -> None:
         if self.calls is None:
             self.calls = []
         for delta in deltas:
             call = self.at.get(delta.index)
-            if call is None or call.starts_another(delta):
+            if call is None or (delta.id and call.starts_another(delta)):
                 call = self.at[delta.index] = _CallFold()
                 self.calls.append(call)
             call.add(delta)
 
     def choice(self, index: int) -> Choice:
-        return Choice(
-            index=index,
-            finish_reason=self.finish_reason,
-            logprobs=self.logprobs.logprobs() if self.logprobs else None,
-            message=self.message(),
-            **{name: value for name, value in self.rest.items() if name != "message"},
-        )
+        fields = {
+            "index": index,
+            "finish_reason": self.finish_reason,
+            "logprobs": self.logprobs.logprobs() if self.logprobs else None,
+            **self.rest,
+            "message": self.message(),
+        }
+        return record_of(Choice, fields)
 
     def message(self) -> ResponseMessage:
-        return ResponseMessage(
-            role=self.role,
-            content=self.content.joined(),
-            refusal=self.refusal.joined(),
-            reasoning=self.reasoning.joined(),
-            reasoning_details=self.details,
-            annotations=self.annotations,
-            audio=self.audio.answer() if self.audio else None,
-            tool_calls=None if self.calls is None else [call.call() for call in self.calls],
-            function_call=self.function_call.function() if self.function_call else None,
+        fields = {
+            "role": self.role or "assistant",
+            "content": _joined(self.content),
+            "refusal": _joined(self.refusal),
+            "reasoning": _joined(self.reasoning),
+            "reasoning_details": self.details and [dict(detail) for detail in self.details],
+            "annotations": self.annotations and [*self.annotations],
+            "audio": self.audio.answer() if self.audio else None,
+            "tool_calls": None if self.calls is None else [call.call() for call in self.calls],
+            "function_call": self.function_call.function() if self.function_call else None,
             **self.message_rest,
-        )
+        }
+        return record_of(ResponseMessage, fields)
 
 
 def _keep(kept: dict[str, Any], record: Record, own: frozenset[str]) -> None:
     """Keep what the fold of `record` does not add up itself; null never replaces a value."""
-    if record.model_fields_set <= own:
+    told = record.__pydantic_fields_set__
+    if told <= own:
         return
     given = {**record.__dict__, **(record.__pydantic_extra__ or {})}
     for name in given:
-        if name in own or name not in record.model_fields_set:
+        if name in own or name not in told:
             continue
         value, before = given[name], kept.get(name)
         if isinstance(value, Mapping) and isinstance(before, Mapping):

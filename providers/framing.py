@@ -8,7 +8,7 @@ since an answer with holes in it should not pass for a good one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 BOM = b"\xef\xbb\xbf"
@@ -80,7 +80,7 @@ class JSONLinesDecoder:
         if self._first_line and line:
             self._first_line = False
             line = line.removeprefix(BOM)
-        return _text(line.strip())
+        return decoded(line.strip())
 
 
 class SSEDecoder:
@@ -108,6 +108,33 @@ class SSEDecoder:
 
         The iterator is to be run to its end before more bytes are fed.
         """
+        for event in self.split(data):
+            yield self._event_of(event)
+
+    def split(self, data: bytes) -> Iterable[bytes | SSEEvent]:
+        """The same, where an event that has neither a type nor a time to wait comes as the bytes of its data.
+
+        Most streams hold nothing but such events of one line each, which are cut out many at a time.
+        """
+        if self._data or self._event or self._after_cr or self._retry is not None:
+            return self._events(data)
+        if self._pieces and b"\n\n" in data:
+            data = b"".join((*self._pieces, data))
+            self._pieces.clear()
+            self._size = 0
+        end = data.rfind(b"\n\n")
+        if end < 0 or data[:6] != b"data: " or len(data) > self._limit or b"\r" in data:
+            return self._events(data)  # also where the stream begins with a byte order mark
+        events = data[6:end].split(b"\n\ndata: ")
+        if data.count(b"\n") != 2 * len(events):  # comments, other fields, data of several lines
+            return self._events(data)
+        self._first_line = False
+        if rest := data[end + 2 :]:
+            self._pieces.append(rest)
+            self._size = len(rest)
+        return events
+
+    def _events(self, data: bytes) -> Iterator[bytes | SSEEvent]:
         if self._after_cr and data[:1] == b"\n":  # the other half of a CRLF that was cut in two
             self._after_cr = False
             data = data[1:]
@@ -137,7 +164,7 @@ class SSEDecoder:
             self._pieces.clear()
             self._line(line)
         event = self._finish()
-        return [] if event is None else [event]
+        return [] if event is None else [self._event_of(event)]
 
     def _line(self, line: bytes) -> None:
         if self._first_line:
@@ -154,22 +181,26 @@ class SSEDecoder:
         if name == b"data":
             self._data.append(value)
         elif name == b"event":
-            self._event = _text(value)
+            self._event = decoded(value)
         elif name == b"id":
             if b"\0" not in value:
-                self._id = _text(value)
+                self._id = decoded(value)
         elif name == b"retry":
             self._retry = int(value) if value.isdigit() and len(value) < 10 else self._retry
         else:
             self.ignored = line[:4096].decode("utf-8", "replace")
 
-    def _finish(self) -> SSEEvent | None:
-        data, event, retry = self._data, self._event, self._retry
+    def _event_of(self, event: bytes | SSEEvent) -> SSEEvent:
+        return SSEEvent(decoded(event), id=self._id) if isinstance(event, bytes) else event
+
+    def _finish(self) -> bytes | SSEEvent | None:
+        lines, event, retry = self._data, self._event, self._retry
         self._first_line = False
         self._data, self._event, self._retry, self._size = [], "", None, 0
-        if not data:
+        if not lines:
             return None
-        return SSEEvent(_text(data[0] if len(data) == 1 else b"\n".join(data)), event, self._id, retry)
+        data = lines[0] if len(lines) == 1 else b"\n".join(lines)
+        return SSEEvent(decoded(data), event, self._id, retry) if event or retry is not None else data
 
     def _grow(self, size: int) -> None:
         self._size += size
@@ -177,7 +208,8 @@ class SSEDecoder:
             raise FrameError(f"one event is longer than {self._limit} bytes")
 
 
-def _text(value: bytes) -> str:
+def decoded(value: bytes) -> str:
+    """The bytes as text. Raises FrameError."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError as error:

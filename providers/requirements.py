@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from mimetypes import guess_type
 from typing import Any
 
-from .catalogue import Capabilities
 from .chat import (
     ChatCompletion,
     ContentPart,
@@ -31,9 +30,10 @@ from .chat import (
     ImagePart,
     InputAudioPart,
     ResponseFormat,
+    TextPart,
 )
 from .dialect import Adaptation, Target
-from .dialects.draft import Draft
+from .dialects.draft import Draft, rules_of
 
 AS_THEY_ARE = frozenset({"openai", "responses"})
 """Dialects that put nothing in the place of what a model cannot do."""
@@ -66,14 +66,10 @@ def needs_of(request: ChatCompletion) -> Needs:
     characters = 0
     for place, message in enumerate(request.messages):
         content = message.content
-        if isinstance(content, str):
+        if type(content) is str:
             characters += len(content)
         elif content:
-            for at, part in enumerate(content):
-                characters += len(getattr(part, "text", None) or "")
-                kind = kind_of(part)
-                if kind is not None:
-                    fields.setdefault(kind, f"messages[{place}].content[{at}]")
+            characters += _characters(content, f"messages[{place}].content", fields)
     if request.tools and request.tool_choice != "none":
         fields["tools"] = "tools"
         if _is_forced(request.tool_choice):
@@ -85,8 +81,23 @@ def needs_of(request: ChatCompletion) -> Needs:
     return Needs(fields, characters)
 
 
+def _characters(content: str | list[ContentPart], path: str, fields: dict[str, str]) -> int:
+    """Length of the text in a content; what else its parts need is put into `fields`."""
+    if isinstance(content, str):
+        return len(content)
+    characters = 0
+    for at, part in enumerate(content):
+        characters += len(getattr(part, "text", None) or "")
+        kind = kind_of(part)
+        if kind is not None:
+            fields.setdefault(kind, f"{path}[{at}]")
+    return characters
+
+
 def kind_of(part: ContentPart) -> str | None:
     """What a content part needs besides reading: images, audio, files, text_files; None for text."""
+    if type(part) is TextPart:
+        return None
     if isinstance(part, ImagePart):
         return "images"
     if isinstance(part, InputAudioPart):
@@ -106,11 +117,13 @@ def fit_to_model(
     """
     if not needs and not request.tools:
         return request, ()
-    lacking = _lacking(target)
+    lacking = target.once(_lacking)
     if not lacking:
         return request, ()
-    draft = Draft({}, target)
     refused = {name: needs[name] for name in lacking if name in needs}
+    if not refused and not ("tools" in lacking and request.tools):
+        return request, ()
+    draft = Draft.for_target({}, target)
     if lacking.keys() & {"images", "audio", "files", _TEXT_FILES} & refused.keys():
         request = _without_parts(request, draft, lacking)
     if "tools" in lacking and request.tools:
@@ -123,9 +136,9 @@ def fit_to_model(
     return request, tuple(draft.adaptations)
 
 
-def _lacking(target: Target) -> dict[str, str]:
+def _lacking(target: Target) -> Mapping[str, str]:
     """What the target's model is known not to take -> why, for whoever has to choose another."""
-    known: Capabilities = target.preset.capabilities_of(target.model)
+    known = rules_of(target).capabilities
     plain = target.preset.dialect in AS_THEY_ARE
     asked = _REASONS if plain else ("images", "audio", "files", "tools")
     lacking = {name: _REASONS[name] for name in asked if getattr(known, name) is False}
@@ -170,8 +183,7 @@ def _without_tools(request: ChatCompletion, draft: Draft, reason: str) -> ChatCo
 
 def _without_schema(request: ChatCompletion, draft: Draft, reason: str) -> ChatCompletion:
     draft.refuse("response_format", reason)
-    known = Draft.for_target({}, draft.target)
-    if known.lacks("response_format") or known.lacks("response_format.json_object"):
+    if draft.lacks("response_format") or draft.lacks("response_format.json_object"):
         return request.model_copy(update={"response_format": None})
     draft.report("response_format", "clamped", "any JSON object is asked for, without the schema")
     return request.model_copy(update={"response_format": ResponseFormat(type="json_object")})

@@ -38,6 +38,10 @@ class Intent:
     source: str = "enable_thinking"
 
 
+UNSET = Intent()
+"""Nothing is said of thinking, as in most requests."""
+
+
 @dataclass(slots=True)
 class Compiled:
     """A wire's fields for an intent, and whether the model will think: None where nobody knows."""
@@ -55,6 +59,8 @@ class Compiled:
 def thinking_intent(request: ChatCompletion) -> Intent:
     """The one meaning of the request's three thinking fields; RequestError where they contradict."""
     switch, effort, budget = request.enable_thinking, request.reasoning_effort, request.thinking_budget
+    if switch is None and effort is None and budget is None:
+        return UNSET
     off = [
         name
         for name, is_off in (("reasoning_effort", effort == "none"), ("thinking_budget", budget == 0))
@@ -80,7 +86,7 @@ def thinking_intent(request: ChatCompletion) -> Intent:
         return Intent("budget", effort=effort, budget=budget, source="thinking_budget")
     if effort is not None:
         return Intent("effort", effort=effort, source="reasoning_effort")
-    return Intent("on") if switch else Intent()
+    return Intent("on")
 
 
 def compile_thinking(

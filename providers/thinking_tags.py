@@ -27,6 +27,11 @@ class ThinkTagSplitter:
         self._state: Literal["start", "opened", "thinking", "closed", "answer"] = "start"
         self._held = ""  # text that cannot be told apart yet: half a tag, or space before one
 
+    @property
+    def settled(self) -> bool:
+        """Whether all further text belongs to the answer, so that there is nothing left to split."""
+        return self._state == "answer"
+
     def feed(self, text: str) -> Split:
         """What can be told of the text so far and was not given before."""
         if self._state == "answer":

@@ -1,4 +1,4 @@
-"""The seam to the network: the one module that knows an HTTP client.
+"""The seam to the network, and the road over it that httpx offers.
 
 A `WireRequest` goes out, and status, headers and an async stream of body bytes come back; leaving the
 context closes the socket. Nothing here retries, redirects, follows cookies or reads text. Only this module
@@ -17,8 +17,6 @@ by the names of their classes, which both share. httpx itself is imported when t
 from __future__ import annotations
 
 import importlib
-import ssl
-import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -28,18 +26,27 @@ from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 
-from turnout.config.errors import ConfigError, TurnoutError
+from turnout.config.errors import TurnoutError
 
+from .carrying import (
+    HUNG_UP,
+    NEVER_CONNECTED,
+    NEVER_SENT,
+    NOT_REACHED,
+    PROXY_REFUSED,
+    READ_BROKE,
+    TOO_LARGE,
+    WRITE_BROKE,
+    Intake,
+    bad_header,
+    bad_url,
+    failed,
+    not_in_time,
+)
 from .dialect import WireRequest
-from .errors import AttemptTimeoutError, ConnectionFailedError, MalformedResponseError
 
-NEVER_SENT = "connect_failed"
-"""`code` of an error that came before anything could be sent."""
-NEVER_CONNECTED = "connect_timeout"
-"""`code` of a timeout that came before anything could be sent."""
-TOO_LARGE = "too_large"
-"""`code` of an error about an answer beyond the size limit."""
-_ZLIB = ("gzip", "x-gzip", "deflate")
+__all__ = ["NEVER_CONNECTED", "NEVER_SENT", "TOO_LARGE", "HttpxTransport", "Transport", "WireResponse"]
+
 _CLOSING = 2.0  # seconds that closing a connection may take before it is given up
 
 
@@ -173,9 +180,7 @@ class _HttpxResponse:
         self._response = response
         # raw, since an error while httpx unpacks would leave its inner generators half-way
         self._pieces: Any = response.aiter_raw()
-        self._unpack: Any = None
         self._max_bytes = max_bytes
-        self._taken = 0
         self._ended = False
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = {
@@ -184,27 +189,17 @@ class _HttpxResponse:
 
     def check_head(self) -> None:
         """Refuse at once what its content-length says is too large, or its content-encoding unreadable."""
-        coding = self.headers.get("content-encoding", "identity").strip().lower()
-        if coding in _ZLIB:
-            self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip and zlib, whichever it is
-        elif coding not in ("", "identity"):
-            raise MalformedResponseError(
-                f"the answer has the content-encoding {coding[:40]!r}, which was not asked for.",
-                status=self.status,
-            )
+        self._intake = Intake(self.status, self.headers.get("content-encoding", ""), self._max_bytes)
         announced = self.headers.get("content-length", "")
         if announced.isascii() and announced.isdecimal():
-            self._check_size(int(announced))
+            self._intake.check_size(int(announced))
 
     async def read(self) -> bytes:
         """The next piece; empty at the end."""
         trouble: TurnoutError
         try:
             async for raw in self._pieces:
-                piece = bytes(raw) if self._unpack is None else self._unpacked(raw)
-                if piece:
-                    self._taken += len(piece)
-                    self._check_size(self._taken)
+                if piece := self._intake.take(bytes(raw)):
                     return piece
             self._ended = True
         except TurnoutError:
@@ -234,26 +229,6 @@ class _HttpxResponse:
                     while True:  # what was already buffered still comes before the end
                         await anext(self._pieces)
             await self._pieces.aclose()
-
-    def _unpacked(self, raw: bytes) -> bytes:
-        """What a packed piece holds; never more of it than the limit allows, however well it was packed."""
-        room = 0 if self._max_bytes is None else self._max_bytes - self._taken + 1
-        try:
-            piece: bytes = self._unpack.decompress(raw, room)
-        except zlib.error:
-            raise MalformedResponseError(
-                "the answer's content-encoding is broken.", status=self.status
-            ) from None
-        return piece
-
-    def _check_size(self, size: int) -> None:
-        if self._max_bytes is not None and size > self._max_bytes:
-            raise MalformedResponseError(
-                f"the answer is larger than {self._max_bytes} bytes; raise the provider's max_response_bytes "
-                "if that is expected.",
-                status=self.status,
-                code=TOO_LARGE,
-            )
 
 
 def _make_client() -> Any:
@@ -305,37 +280,21 @@ def _mapped(error: Exception, connect_timeout: float | None) -> TurnoutError | N
     """
     names = {cls.__name__ for cls in type(error).__mro__}
     if names & {"ConnectTimeout", "PoolTimeout"}:
-        limit = "" if connect_timeout is None else f" within {connect_timeout:g} s"
-        return AttemptTimeoutError(f"no connection to the server{limit}.", code=NEVER_CONNECTED)
+        return not_in_time(connect_timeout)
     if names & {"InvalidURL", "UnsupportedProtocol"}:
-        return ConfigError("the provider's base_url is not an http or https URL; correct it in the settings.")
+        return bad_url()
     if names & {"LocalProtocolError", "UnicodeEncodeError"}:
-        return ConfigError(
-            "a header of the request cannot be sent; look for line breaks and characters beyond ASCII in the "
-            "provider's api_key and headers."
-        )
+        return bad_header()
     if "TransportError" in names:
         what = _WHAT.get(type(error).__name__, "the connection failed")
-        code = NEVER_SENT if "ConnectError" in names else None
-        return ConnectionFailedError(f"{what}{_reason(error)}.", code=code)
+        return failed(what, error, code=NEVER_SENT if "ConnectError" in names else None)
     return None
 
 
-def _reason(error: BaseException | None) -> str:
-    """What the operating system or TLS said at the root of it; their words hold nothing of ours."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f" ({error.verify_message})"
-        if isinstance(error, OSError) and error.strerror:
-            return f" ({error.strerror})"
-        error = error.__cause__ or error.__context__
-    return ""
-
-
 _WHAT = {
-    "ConnectError": "no connection to the server",
-    "ReadError": "the connection broke while the answer was read",
-    "WriteError": "the connection broke while the request was sent",
-    "RemoteProtocolError": "the server hung up before its answer was complete",
-    "ProxyError": "the proxy refused the connection",
+    "ConnectError": NOT_REACHED,
+    "ReadError": READ_BROKE,
+    "WriteError": WRITE_BROKE,
+    "RemoteProtocolError": HUNG_UP,
+    "ProxyError": PROXY_REFUSED,
 }

@@ -28,9 +28,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    def monotonic(self) -> float:
-        """Seconds of the machine's monotonic clock."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds of the machine's monotonic clock; nothing stands between, for every call reads it often."""
 
     def now(self) -> datetime:
         """The time of day, in UTC."""

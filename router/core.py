@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from logging import DEBUG
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 from turnout.config.loading import load_settings, parse_settings
 from turnout.config.prices import PriceBook
@@ -20,15 +20,16 @@ from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
 from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
 from turnout.providers.errors import AuthenticationError, RequestError
+from turnout.providers.http import default_transport
 from turnout.providers.targets import resolve
-from turnout.providers.transport import HttpxTransport, Transport
+from turnout.providers.transport import Transport
 
 from ._version import __version__
 from .accounting import Ledger
 from .clock import Clock, SystemClock
 from .events import Events
 from .explaining import Explanation, explain
-from .pipeline import Call, Handler, Layer, Reply, stack
+from .pipeline import Call, Handler, Journal, Layer, Reply, stack
 from .planning import Plan, Planner
 from .policies.account import account
 from .policies.deadline import deadline as keep_deadline
@@ -78,7 +79,7 @@ class Router:
         self._clock = clock or SystemClock()
         self._random = Random(seed)
         self._events = Events(logger)
-        self._transport = transport or HttpxTransport(client, user_agent=f"turnout/{__version__}")
+        self._transport = transport or default_transport(client, user_agent=f"turnout/{__version__}")
         self._tokens = Tokens(self.settings, tokens, self._clock)
         self._wire = Wire(self._transport, self._clock, tokens=self._tokens)
         self._planner = Planner(
@@ -128,8 +129,8 @@ class Router:
         DeadlineExceededError after.
         """
         call = self._call(_checked(request, fields), False, deadline, tags, on_unsupported)
-        async with self._handler(call.plan)(call) as reply:
-            pass
+        reply = await self._handler(call.plan)(call)
+        await reply.aclose()
         return self._finished(call, reply)
 
     def stream(
@@ -204,15 +205,18 @@ class Router:
         if not seconds > 0:
             raise RequestError(f"it is a number of seconds above 0, not {seconds!r}", field="deadline")
         return Call(
-            request=request,
-            streaming=streaming,
-            plan=plan,
-            target=plan.targets[0],
-            id=uuid4().hex,
-            deadline=seconds,
-            ends_at=self._clock.monotonic() + seconds,
-            on_unsupported=on_unsupported,
-            tags=dict(tags or {}),
+            request,
+            streaming,
+            plan,
+            plan.targets[0],
+            os.urandom(16).hex(),
+            seconds,
+            self._clock.monotonic() + seconds,
+            on_unsupported,
+            dict(tags) if tags else {},
+            len(plan.targets) - 1,
+            Journal(),
+            self._events.wanted(DEBUG),
         )
 
     def _handler(self, plan: Plan) -> Handler:
@@ -232,16 +236,28 @@ class Router:
     def _finished(self, call: Call, reply: Reply) -> ChatResponse:
         """What has come, with who answered, how the call was routed and what the answer cost."""
         response = reply.response
-        response.provider = reply.target.target.provider
-        response.model = response.model or reply.target.target.model
-        response.id = response.id or f"chatcmpl-{call.id}"
-        response.created = response.created or int(self._clock.now().timestamp())
-        response.trace = call.trace()
-        if call.request.metadata is not None and response.metadata is None:
-            response.metadata = dict(call.request.metadata)
+        said = response.__dict__
+        target = reply.target.target
+        known: dict[str, Any] = {"provider": target.provider, "trace": call.trace()}
+        if not said["model"]:
+            known["model"] = target.model
+        if not said["id"]:
+            known["id"] = f"chatcmpl-{call.id}"
+        if not said["created"]:
+            known["created"] = int(self._clock.now().timestamp())
+        metadata = call.request.metadata
+        if metadata is not None and said["metadata"] is None:
+            known["metadata"] = dict(metadata)
         if reply.attempt is not None:
-            response.cost = reply.attempt.cost
-        return response
+            known["cost"] = reply.attempt.cost
+        return _with(response, known)
+
+
+def _with(response: ChatResponse, known: dict[str, Any]) -> ChatResponse:
+    """The response with further fields set, as assigning one after another would, at the cost of one."""
+    response.__dict__.update(known)
+    response.model_fields_set.update(known)
+    return response
 
 
 def _checked(request: Request, fields: dict[str, Any]) -> ChatCompletion:

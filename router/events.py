@@ -107,18 +107,27 @@ class Events:
         self._logger = logger
         self._standard = logging.getLogger(LOGGER)
 
+    def wanted(self, level: int) -> bool:
+        """Whether anybody listens to events of a level, so that what they say is not gathered for nobody."""
+        return self._listening(level) is not None
+
     def emit(self, name: str, facts: Facts) -> None:
         """Tell one event; `facts` is not even called where the level is filtered out."""
         event = EVENTS[name]
-        logger = self._logger or self._found(event.level)
+        logger = self._listening(event.level)
         if logger is None:
-            return
-        enabled = getattr(logger, "is_enabled_for", None)  # structlog 25.1 and later
-        if enabled is not None and not enabled(event.level):
             return
         given = facts()
         fields = {field: given[field] for field in event.fields if given.get(field) is not None}
         logger.log(event.level, name, **fields)
+
+    def _listening(self, level: int) -> Any:
+        """The logger that takes events of a level; None if nobody does."""
+        logger = self._logger or self._found(level)
+        if logger is None:
+            return None
+        enabled = getattr(logger, "is_enabled_for", None)  # structlog 25.1 and later
+        return logger if enabled is None or enabled(level) else None
 
     def _found(self, level: int) -> Any:
         """The application's structlog, or one that ends in the standard library; None if nobody listens."""

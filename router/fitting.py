@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Adaptation, Target
+from turnout.providers.dialects.draft import rules_of
 from turnout.providers.errors import ContextWindowError, ProviderError
 from turnout.providers.requirements import fit_to_model, needs_of
 
@@ -44,7 +45,7 @@ def fit(request: ChatCompletion, target: Target) -> tuple[ChatCompletion, tuple[
 
 def check_window(request: ChatCompletion, target: Target, length: int) -> None:
     """ContextWindowError where a prompt of `length` characters is certainly longer than the window."""
-    window = target.preset.capabilities_of(target.model).context_window
+    window = rules_of(target).capabilities.context_window
     if window is None or length <= 2 * window * _MARGIN:  # a word and what parts it off are two characters
         return
     least = least_prompt_tokens(request)

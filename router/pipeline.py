@@ -1,22 +1,24 @@
 """What travels through the layers: `Call` on the way in, `Reply` on the way out, and the stack they pass.
 
-A handler takes a call and gives an async context manager. Entering it means that the answer has begun: for
-a stream the first piece that says something is in hand, for a whole answer all of it is. This is the commit
-point, and the only place where layers may start over. Leaving it closes the socket and settles the ledger.
+A handler takes a call and is awaited. It gives its reply once the answer has begun: for a stream the first
+piece that says something is in hand, for a whole answer all of it is. This is the commit point, and the only
+place where layers may start over. Whoever holds a reply leaves it by `aclose`, which closes the socket and
+settles the ledger; a handler that raises has left everything already.
 
-A layer takes a handler and gives another. No cancel scope stays open across a `yield`: limits are set around
-each single wait, so a caller's own code never runs under a limit that it did not ask for.
+A layer takes a handler and gives another. Until there is a reply it waits inside the coroutine that asks for
+it; afterwards no layer stands between the reply and its reader, so a piece of a stream passes through none
+of them. No cancel scope outlives a handler's coroutine or a single wait of a reply: a caller's own code never
+runs under a limit that it did not ask for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from turnout.config.settings import OnUnsupported
-from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse
+from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Usage
 from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
 
@@ -32,6 +34,14 @@ DEADLINE = "deadline"
 """`code` of a timeout that is the call's deadline."""
 SHARE = "deadline_share"
 """`code` of a timeout that is the attempt's share of the deadline; the same target again would be no help."""
+
+
+class Line(Protocol):
+    """The line of the ledger that an attempt will fill."""
+
+    def settle(self, reply: Reply) -> None:
+        """Write down how a reply ended; called once, before anybody else hears of the end."""
+        ...
 
 
 @dataclass(slots=True)
@@ -50,9 +60,9 @@ class Journal:
     """Images and files fetched for the call; None as long as nothing had to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call of the caller's, aimed at one target of its plan."""
+    """One call of the caller's, aimed at one target of its plan; once made, only its `line` changes."""
 
     request: ChatCompletion
     """As the caller gave it, checked."""
@@ -71,6 +81,10 @@ class Call:
     later: int = 0
     """Targets of the plan that are still to come after this one."""
     journal: Journal = field(default_factory=Journal)
+    told: bool = True
+    """Whether anybody listens to events of what goes well."""
+    line: Line | None = None
+    """Where the attempt that is about to begin is written down; None where nobody keeps account."""
 
     @property
     def attempts_left(self) -> int:
@@ -82,10 +96,30 @@ class Call:
         """The route that was named; None where the call named its target itself."""
         return None if self.plan.direct else self.plan.route
 
+    def aimed(self, target: PlannedTarget, later: int) -> Call:
+        """The same call, aimed at another target with so many still to come."""
+        return Call(
+            self.request,
+            self.streaming,
+            self.plan,
+            target,
+            self.id,
+            self.deadline,
+            self.ends_at,
+            self.on_unsupported,
+            self.tags,
+            later,
+            self.journal,
+            self.told,
+            self.line,
+        )
+
     def trace(self) -> Trace:
         """How the call was routed until now."""
-        attempts = tuple(sorted(self.journal.attempts, key=lambda attempt: attempt.number))
-        return Trace(route=self.route, call_id=self.id, attempts=attempts)
+        attempts = self.journal.attempts
+        if len(attempts) > 1:
+            attempts = sorted(attempts, key=lambda attempt: attempt.number)
+        return Trace.made({"route": self.route, "call_id": self.id, "attempts": tuple(attempts)})
 
 
 class Reply(Protocol):
@@ -95,6 +129,8 @@ class Reply(Protocol):
     adaptations: tuple[Adaptation, ...]
     first_token_at: float | None
     """When the first text, reasoning or tool call came, on the clock's monotonic time."""
+    usage: Usage | None
+    """What the provider counted, as far as it has told."""
     end: End | None
     """How it ended; None while it goes on."""
     error: ProviderError | None
@@ -107,16 +143,20 @@ class Reply(Protocol):
         """What has come until now; the whole answer once `end` is completed."""
         ...
 
+    def at_hand(self) -> ChatChunk | None:
+        """The next chunk if it need not be waited for; None where `receive` has to be asked."""
+        ...
+
     async def receive(self) -> ChatChunk | None:
         """The next chunk; None at the proper end. Raises a ProviderError for anything but that."""
         ...
 
-    def when_ended(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called once the answer ends, or now if it has; earlier listeners go first."""
+    def when_ended(self, listener: Callable[[Reply], None]) -> None:
+        """Have `listener` called once an answer ends that has not ended yet; the ledger hears of it first."""
         ...
 
-    def abandon(self) -> None:
-        """Take note that nobody will read on; does nothing after the end."""
+    async def aclose(self) -> None:
+        """Leave the answer, whatever state it is in: the ledger's line is written, then the socket closed."""
         ...
 
 
@@ -128,8 +168,8 @@ class RunLimited(Protocol):
         ...
 
 
-Handler = Callable[[Call], AbstractAsyncContextManager[Reply]]
-"""Gives the answer to a call; entering waits until it has begun, leaving ends it."""
+Handler = Callable[[Call], Awaitable[Reply]]
+"""Gives the answer to a call, once it has begun."""
 Layer = Callable[[Handler], Handler]
 """Puts something around a handler."""
 

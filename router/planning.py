@@ -38,6 +38,8 @@ from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
 from turnout.providers.errors import RequestError
 
+from .accounting.pricing import Tariff
+
 _DIRECT_PLANS = 1024  # plans kept for models that callers name directly, as `provider/model`
 _BRANCHES: tuple[Kind, ...] = ("context_window", "content_policy")
 
@@ -57,11 +59,15 @@ class PlannedTarget:
     """Where in the settings it stands, in words."""
     branches: Mapping[Kind, tuple[PlannedTarget, ...]] = field(default_factory=dict)
     """Where to go when this target fails with one of these kinds."""
+    name: str = field(init=False)
+    """`provider/model`."""
 
-    @property
-    def name(self) -> str:
-        """`provider/model`."""
-        return str(self.target)
+    tariff: Tariff | None = field(init=False, repr=False)
+    """`price`, made ready for adding up."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.target))
+        object.__setattr__(self, "tariff", None if self.price is None else Tariff(self.price))
 
     def speaking(self, request: ChatCompletion) -> PlannedTarget:
         """The target in the wire that can say this request: its own, or another that its host speaks too."""
@@ -96,6 +102,16 @@ class Plan:
     """Kinds after which the next target is tried."""
     direct: bool = False
     """Whether the name is `provider/model` itself, and no route."""
+    retries: bool = field(init=False)
+    """Whether any target may be tried more than once."""
+    falls_back: bool = field(init=False)
+    """Whether there is anywhere to go after the first target."""
+
+    def __post_init__(self) -> None:
+        again = any(planned.retry.attempts > 1 for planned in self.everything)
+        object.__setattr__(self, "retries", self.max_attempts > 1 and again)
+        branches = any(planned.branches for planned in self.targets)
+        object.__setattr__(self, "falls_back", len(self.targets) > 1 or branches)
 
     @property
     def everything(self) -> Iterator[PlannedTarget]:
@@ -106,16 +122,6 @@ class Plan:
                 if id(one) not in seen:
                     seen.add(id(one))
                     yield one
-
-    @property
-    def retries(self) -> bool:
-        """Whether any target may be tried more than once."""
-        return self.max_attempts > 1 and any(planned.retry.attempts > 1 for planned in self.everything)
-
-    @property
-    def falls_back(self) -> bool:
-        """Whether there is anywhere to go after the first target."""
-        return len(self.targets) > 1 or any(planned.branches for planned in self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +161,12 @@ class Planner:
 
     def plan(self, model: str) -> Plan:
         """The plan of a route or of `provider/model`; RequestError for a name that is neither."""
-        plan = self._routes.get(model) or self._direct.get(model)
-        if plan is not None:
-            return plan
+        plan = self._routes.get(model)
+        if plan is None:
+            plan = self._direct.get(model)
+        return self._new_plan(model) if plan is None else plan
+
+    def _new_plan(self, model: str) -> Plan:
         route = self._settings.routes.get(model)
         if route is not None:
             plan = self._routes[model] = self._compile(model, route)

@@ -11,7 +11,6 @@ From `committed` on it is one provider's answer, and ends in exactly one of thre
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Literal, Self
 
@@ -42,7 +41,6 @@ class ChatStream:
         self._call = call
         self._handler = handler
         self._finish = finish
-        self._stack = AsyncExitStack()
         self._reply: Reply | None = None
         self._entered = False
         self._reading = False
@@ -81,7 +79,7 @@ class ChatStream:
             raise StreamStateError("a ChatStream is entered once; call router.stream(...) again for another.")
         self._entered = True
         try:
-            self._reply = await self._stack.enter_async_context(self._handler(self._call))
+            self._reply = await self._handler(self._call)
         except BaseException as error:
             self.state = "failed" if isinstance(error, Exception) else "cancelled"
             raise
@@ -94,23 +92,45 @@ class ChatStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # the layers need not see what went wrong in the caller's block: whatever it was, they only end
+        # what went wrong in the caller's block does not matter here: whatever it was, the answer is left
         if self.state == "committed":
             self.state = "cancelled"
-        with anyio.move_on_after(_CLOSING, shield=True):
-            await self._stack.aclose()
+        if self._reply is not None:
+            with anyio.move_on_after(_CLOSING, shield=True):
+                await self._reply.aclose()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ChatChunk:
-        chunk = await self.receive()
+        chunk = self._at_hand()
         if chunk is None:
-            raise StopAsyncIteration
+            chunk = await self._awaited()
+            if chunk is None:
+                raise StopAsyncIteration
         return chunk
 
     async def receive(self) -> ChatChunk | None:
         """The next chunk, as iterating gives it; None once the answer is complete, or the stream was left."""
+        chunk = self._at_hand()
+        return await self._awaited() if chunk is None else chunk
+
+    def _at_hand(self) -> ChatChunk | None:
+        """The next chunk that has come already; most need no waiting, since they come many at a time."""
+        reply = self._reply
+        if reply is None or self._reading or self.state != "committed":
+            return None
+        try:
+            while (chunk := reply.at_hand()) is not None:
+                if chunk.choices or chunk.usage is None or self._shows_usage:
+                    return chunk
+        except ProviderError as error:
+            self._note_break(error)
+            raise
+        return None
+
+    async def _awaited(self) -> ChatChunk | None:
+        """The next chunk, waited for."""
         reply = self._begun()
         if self._reading:
             raise StreamStateError("two tasks read one ChatStream; give each task its own stream.")
@@ -123,13 +143,17 @@ class ChatStream:
                 elif chunk.choices or chunk.usage is None or self._shows_usage:
                     return chunk
         except ProviderError as error:
-            self.state = "interrupted"
-            if error.code == DEADLINE:
-                raise self._deadline_error() from error
+            self._note_break(error)
             raise
         finally:
             self._reading = False
         return None
+
+    def _note_break(self, error: ProviderError) -> None:
+        """Take note that the answer broke off; DeadlineExceededError where that is why."""
+        self.state = "interrupted"
+        if error.code == DEADLINE:
+            raise self._deadline_error() from error
 
     def _deadline_error(self) -> DeadlineExceededError:
         error = DeadlineExceededError(self._call.trace().attempts, deadline=self._call.deadline)

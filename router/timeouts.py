@@ -5,6 +5,9 @@ Four limits bound an attempt, each counted from the start of the attempt or, for
 from the call: its deadline, and, as long as further targets are to come and the answer has not begun, the
 attempt's share of what is left of it. With k targets to come the share is 2/(k+2): two thirds before the
 last but one, half with two to come, so that a silent server cannot eat the time of those behind it.
+
+All that is computed for a call that goes well is the earliest point in time; which limit it is, is found out
+only when it is reached.
 """
 
 from __future__ import annotations
@@ -42,39 +45,88 @@ _LATE = {
 class Limits:
     """When an attempt has to be where, and what is said if it is not."""
 
+    __slots__ = ("_attempt", "_call", "_coming", "_first_token", "_idle", "_last", "clock", "started")
+
     def __init__(self, call: Call, clock: Clock) -> None:
         timeouts = call.target.target.timeouts
         self.clock = clock
-        self.started = clock.monotonic()
+        self.started = self._last = clock.monotonic()
+        self._call = call
+        self._first_token = timeouts.first_token
+        self._attempt = timeouts.attempt
         self._idle = timeouts.idle
-        lasting = [_Limit(call.ends_at, DEADLINE, call.deadline)]
-        if timeouts.attempt is not None:
-            lasting.append(self._from_start("attempt_timeout", timeouts.attempt))
-        uncommitted = list(lasting)
-        coming = min(call.later, call.attempts_left)
-        if coming:
-            left = call.ends_at - self.started
-            uncommitted.append(self._from_start(SHARE, left * 2 / (coming + 2)))
-        first = self._from_start("first_token_timeout", timeouts.first_token)
-        self._committed, self._uncommitted = min(lasting), min(uncommitted)
-        self._first = min(first, self._uncommitted)
+        later = call.later
+        self._coming = min(later, call.attempts_left) if later else 0
+
+    def until_begun(self) -> anyio.CancelScope:
+        """A scope that ends when the answer has to have begun; AttemptTimeoutError where that is past.
+
+        Whoever finds it cancelled raises what `late` gives.
+        """
+        left = min(self._uncommitted_end(), self.started + self._first_token) - self.clock.monotonic()
+        if left <= 0:
+            raise self.late()
+        return anyio.move_on_after(left)
+
+    def late(self) -> AttemptTimeoutError:
+        """What to raise once the answer has not begun in time."""
+        return _late([*self._uncommitted(), self._from_start("first_token_timeout", self._first_token)])
+
+    def check(self, begun: bool) -> None:
+        """AttemptTimeoutError for an answer that has not begun when the scope ends."""
+        if not begun:
+            raise self.late()
+
+    async def run(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Wait for a step before the answer has begun."""
+        with self.until_begun():
+            return await step()
+        raise self.late()
+
+    def until_next(self, *, committed: bool) -> anyio.CancelScope:
+        """A scope that ends when a further piece has to be there; no share of the deadline counts once
+        `committed`. AttemptTimeoutError where that is past; whoever finds it cancelled raises `nothing_came`.
+        """
+        self._last = now = self.clock.monotonic()
+        end = self._committed_end() if committed else self._uncommitted_end()
+        left = min(end - now, self._idle)
+        if left <= 0:
+            raise self.nothing_came(committed=committed)
+        return anyio.move_on_after(left)
+
+    def nothing_came(self, *, committed: bool) -> AttemptTimeoutError:
+        """What to raise once a further piece has not come in time."""
+        limits = self._committed() if committed else self._uncommitted()
+        return _late([*limits, _Limit(self._last + self._idle, "idle_timeout", self._idle)])
+
+    def _committed_end(self) -> float:
+        ends_at = self._call.ends_at
+        return ends_at if self._attempt is None else min(ends_at, self.started + self._attempt)
+
+    def _uncommitted_end(self) -> float:
+        ends_at = self._committed_end()
+        return min(ends_at, self.started + self._share()) if self._coming else ends_at
+
+    def _committed(self) -> list[_Limit]:
+        limits = [_Limit(self._call.ends_at, DEADLINE, self._call.deadline)]
+        if self._attempt is not None:
+            limits.append(self._from_start("attempt_timeout", self._attempt))
+        return limits
+
+    def _uncommitted(self) -> list[_Limit]:
+        limits = self._committed()
+        if self._coming:
+            limits.append(self._from_start(SHARE, self._share()))
+        return limits
+
+    def _share(self) -> float:
+        return (self._call.ends_at - self.started) * 2 / (self._coming + 2)
 
     def _from_start(self, code: str, seconds: float) -> _Limit:
         return _Limit(self.started + seconds, code, seconds)
 
-    async def run(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Wait for a step before the answer has begun."""
-        return await self._bounded(step, self._first)
 
-    async def next(self, step: Callable[[], Awaitable[T]], *, committed: bool) -> T:
-        """Wait for a further piece; no share of the deadline counts once `committed`."""
-        limit = self._committed if committed else self._uncommitted
-        idle = _Limit(self.clock.monotonic() + self._idle, "idle_timeout", self._idle)
-        return await self._bounded(step, min(limit, idle))
-
-    async def _bounded(self, step: Callable[[], Awaitable[T]], limit: _Limit) -> T:
-        left = limit.ends_at - self.clock.monotonic()
-        if left > 0:
-            with anyio.move_on_after(left):
-                return await step()
-        raise AttemptTimeoutError(_LATE[limit.code].format(limit.seconds), code=limit.code)
+def _late(limits: list[_Limit]) -> AttemptTimeoutError:
+    """The error for the limit that came first."""
+    first = min(limits)
+    return AttemptTimeoutError(_LATE[first.code].format(first.seconds), code=first.code)

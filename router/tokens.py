@@ -203,16 +203,28 @@ class Tokens:
             raise TokenError(
                 f"the token source of {target.provider} {late}", provider=target.provider, code=NO_TOKEN
             ) from None
-        preset = target.preset
-        if preset.auth != "bearer":
-            preset = preset.model_copy(update={"auth": "bearer"})
-        return dataclasses.replace(target, api_key=token, preset=preset)
+        bearer = target.once(_Bearer)
+        if bearer.target.api_key is not token:
+            bearer.target = dataclasses.replace(bearer.target, api_key=token)
+        return bearer.target
 
     def refused(self, target: Target) -> None:
         """Take note that a provider did not take the key of a target."""
         source = self._sources.get(target.provider)
         if source is not None:
             source.refused(target.api_key)
+
+
+class _Bearer:
+    """A target that bears the latest token, kept so that what is worked out for it is worked out once."""
+
+    __slots__ = ("target",)
+
+    def __init__(self, target: Target) -> None:
+        preset = target.preset
+        if preset.auth != "bearer":
+            preset = preset.model_copy(update={"auth": "bearer"})
+        self.target = dataclasses.replace(target, preset=preset)
 
 
 def _found(provider: str, path: str) -> TokenFunction:

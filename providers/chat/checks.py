@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .legacy import broken
 from .message import Message
@@ -16,7 +16,33 @@ if TYPE_CHECKING:
     from .request import ChatCompletion
 
 _EVERYBODYS = frozenset({"role", "content", "name", "tool_call_id"})
+_PLAIN_ROLES = frozenset({"system", "developer", "user", "assistant"})
+_PLAIN = frozenset({"role", "content"})
+_FREE = frozenset(
+    {
+        "model", "messages", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "max_tokens",
+        "max_completion_tokens",
+        "metadata", "n", "parallel_tool_calls", "prompt_cache_key", "reasoning_effort", "enable_thinking",
+        "thinking_budget", "safety_identifier", "user", "seed", "service_tier", "stop", "store", "stream",
+        "temperature", "tool_choice", "top_p", "verbosity",
+    }
+)  # fmt: skip
+"""Fields whose types say all that there is to say about them, as long as no other field is there."""
+_TEXT = frozenset({str})
+_WORDS = frozenset({str, int, bool, type(None)})
+_ENOUGH = 10_000
+"""Lists and objects in a request beyond which json itself is asked, which also finds out about circles."""
 _ASSISTANT_ONLY = ("tool_calls", "refusal", "audio", "reasoning", "reasoning_details")
+
+
+def is_simple(request: ChatCompletion) -> bool:
+    """Whether a request has nothing in it that a rule between fields or a deprecated form could be about."""
+    return (
+        request.__pydantic_fields_set__ <= _FREE
+        and type(request.tool_choice) in SCALARS
+        and None in (request.max_tokens, request.max_completion_tokens)
+        and all(map(_is_text, request.messages))
+    )
 
 
 def check(request: ChatCompletion) -> None:
@@ -24,13 +50,26 @@ def check(request: ChatCompletion) -> None:
     _check_messages(request.messages)
     _check_tools(request)
     _check_options(request)
-    for path, value in _untyped(request, ""):
-        _check_json(path, value)
+    if not _is_surely_json(request):
+        for path, value in _untyped(request, ""):
+            _check_json(path, value)
+
+
+def _is_text(message: Message) -> bool:
+    """Whether a message is a text that somebody says, and nothing else."""
+    fields = message.__dict__
+    return (
+        message.__pydantic_fields_set__ == _PLAIN
+        and type(fields["content"]) is str
+        and fields["role"] in _PLAIN_ROLES
+    )
 
 
 def _check_messages(messages: list[Message]) -> None:
     called: set[str] = set()
     for place, message in enumerate(messages):
+        if _is_text(message):
+            continue
         path = f"messages[{place}]"
         if message.role == "assistant":
             _check_calls(f"{path}.tool_calls", message.tool_calls or [], called)
@@ -123,6 +162,54 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, Record):
         return not value.__pydantic_extra__ and SCALARS.issuperset(map(type, value.__dict__.values()))
     return type(value) in SCALARS
+
+
+def _is_surely_json(request: ChatCompletion) -> bool:
+    """Whether what no type has checked is JSON as far as a quick look tells; False: it takes a closer one."""
+    records: list[Any] = [request]
+    free: list[Any] = []
+    for record in records:  # which grows on the way
+        if record.__pydantic_extra__:
+            free.append(record.__pydantic_extra__)
+        fields = record.__dict__
+        for name in record.__pydantic_fields_set__:
+            value = fields.get(name)
+            kind = type(value)
+            if kind in SCALARS:
+                continue
+            if kind is dict:
+                free.append(value)
+            elif kind is not list:
+                if Record not in kind.__mro__:
+                    return False
+                records.append(value)
+            elif value and Record in type(value[0]).__mro__:
+                records += value if name != "messages" else [one for one in value if not _is_text(one)]
+            else:
+                free.append(value)
+    return is_plain_json(free)
+
+
+def is_plain_json(holders: list[Any]) -> bool:
+    """Whether nothing in these lists and objects needs a closer look."""
+    for holder in holders:  # which grows on the way
+        if type(holder) is dict:
+            if not _TEXT.issuperset(map(type, holder)):
+                return False
+            values = holder.values()
+        else:
+            values = holder
+        for value in values:
+            kind = type(value)
+            if kind in _WORDS:
+                continue
+            if kind is dict or kind is list:
+                holders.append(value)
+            elif not (kind is float and math.isfinite(value)):
+                return False
+        if len(holders) > _ENOUGH:
+            return False
+    return True
 
 
 def _check_json(path: str, value: object) -> None:

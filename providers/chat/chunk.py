@@ -121,10 +121,11 @@ class ChatChunk(Envelope):
     @property
     def is_semantic(self) -> bool:
         """Whether the chunk carries something of the answer: words, logprobs or an end."""
-        return any(
-            choice.finish_reason or choice.delta.is_semantic or _has_tokens(choice.logprobs)
-            for choice in self.choices
-        )
+        for choice in self.choices:
+            delta = choice.delta
+            if delta.content or choice.finish_reason or delta.is_semantic or _has_tokens(choice.logprobs):
+                return True
+        return False
 
     @property
     def _first(self) -> Delta:

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ..errors import RequestError
-from .checks import check
+from .checks import check, is_simple
 from .legacy import modernize
 from .message import Message
 from .parts import ContentPart
 from .problems import request_error
 from .record import Flag, FrozenRecord, Number, Whole
 from .response import ResponseMessage
+from .simple import simple_request
 from .tools import FunctionDefinition, FunctionName, Tool, ToolChoice
 
 
@@ -75,8 +76,10 @@ class ResponseFormat(FrozenRecord):
 
 def _replayed(value: object) -> object:
     """Answers put back into the conversation as they came, turned into messages."""
-    if isinstance(value, (list, tuple)) and any(isinstance(item, ResponseMessage) for item in value):
-        return [item.as_message() if isinstance(item, ResponseMessage) else item for item in value]
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            if type(item) is not dict and isinstance(item, ResponseMessage):
+                return [each.as_message() if isinstance(each, ResponseMessage) else each for each in value]
     return value
 
 
@@ -170,9 +173,13 @@ class ChatCompletion(FrozenRecord):
     @classmethod
     def parse(cls, value: Mapping[str, Any] | ChatCompletion) -> ChatCompletion:
         """The checked request; `RequestError` names the first field that breaks the contract."""
-        if isinstance(value, ChatCompletion):
+        if type(value) is dict:
+            simple = simple_request(cls, value)
+            if simple is not None:
+                return simple
+        elif isinstance(value, ChatCompletion):
             return value
-        if not isinstance(value, Mapping):
+        elif not isinstance(value, Mapping):
             raise RequestError("The request must be an object with model and messages.")
         try:
             return cls.model_validate(value)
@@ -181,8 +188,9 @@ class ChatCompletion(FrozenRecord):
 
     @model_validator(mode="after")
     def _contract(self) -> ChatCompletion:
-        modernize(self)
-        check(self)
+        if not is_simple(self):
+            modernize(self)
+            check(self)
         return self
 
     @property

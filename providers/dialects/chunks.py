@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -19,11 +19,17 @@ from ..chat import (
     ToolCallDelta,
     Usage,
 )
+from ..chat.making import record_of, stamp
 from ..dialect import Target
 from .draft import Json
 
 NATIVE = "native_"
 """Stands before the name of a field that is the provider's own, and means something to it alone."""
+
+
+_KNOWN = frozenset(ChatChunk.model_fields)
+_ENDING = frozenset(ChunkChoice.model_fields)
+_TEXTS = frozenset({"role", "content", "reasoning", "refusal"})
 
 
 class ChunkWriter:
@@ -38,6 +44,7 @@ class ChunkWriter:
         self._target = target
         self._numbers: dict[int, int] = {}
         self._spoken: set[int] = set()
+        self._stamps: dict[tuple[str, int], tuple[object, Callable[[str], ChatChunk]]] = {}
 
     def open(self, identity: Any = None, created: Any = None, model: Any = None) -> None:
         """Take up what the provider says of the answer as such, where it says it."""
@@ -50,32 +57,55 @@ class ChunkWriter:
 
     def chunk(self, choices: list[ChunkChoice] | None = None, **fields: Any) -> ChatChunk:
         """A chunk of these choices; further fields, known to the contract or not, go on the chunk itself."""
-        return ChatChunk(
-            id=self.id,
-            created=self.created,
-            model=self.model,
-            provider=self._target.provider,
-            choices=choices or [],
+        told = {
+            "id": self.id,
+            "created": self.created,
+            "model": self.model,
+            "provider": self._target.provider,
+            "choices": choices or [],
             **fields,
-        )
+        }
+        if self.id.isascii() and self.model.isascii() and _passed(fields):
+            return record_of(ChatChunk, told)
+        return ChatChunk.model_validate(told)
 
     def delta(self, choice: int = 0, **fields: Any) -> ChatChunk:
         """What is new in one choice; the first of each says who speaks."""
         if choice not in self._spoken:
             self._spoken.add(choice)
             fields = {"role": "assistant", **fields}
-        return self.chunk([ChunkChoice(index=choice, delta=Delta(**fields))])
+        for name, value in fields.items():
+            if name not in _TEXTS or not is_text(value):
+                return self._said(choice, Delta(**fields))
+        return self._said(choice, record_of(Delta, fields))
+
+    def _said(self, choice: int, delta: Delta, **rest: Any) -> ChatChunk:
+        return self.chunk([record_of(ChunkChoice, {"index": choice, "delta": delta, **rest})])
 
     def text(self, piece: str, choice: int = 0, *, logprobs: Logprobs | None = None) -> ChatChunk:
         """A piece of the text."""
-        chunk = self.delta(choice, content=piece)
+        chunk = self._piece("content", piece, choice)
         if logprobs is not None:
             chunk.choices[0].logprobs = logprobs
         return chunk
 
     def reasoning(self, piece: str, choice: int = 0) -> ChatChunk:
         """A piece of the thinking."""
-        return self.delta(choice, reasoning=piece)
+        return self._piece("reasoning", piece, choice)
+
+    def _piece(self, name: str, piece: str, choice: int) -> ChatChunk:
+        """One more chunk like the last of its kind, if there was one under the same id."""
+        known = self._stamps.get((name, choice))
+        about = (self.id, self.created, self.model)
+        if known is not None and known[0] == about and is_text(piece):
+            return known[1](piece)
+        first = choice not in self._spoken
+        chunk = self.delta(choice, **{name: piece})
+        if not first:
+            one = chunk.choices[0]
+            around, said, words = stamp(chunk, "choices"), stamp(one, "delta"), stamp(one.delta, name)
+            self._stamps[name, choice] = about, lambda text: around([said(words(text))])
+        return chunk
 
     def detail(self, detail: Json, choice: int = 0) -> ChatChunk:
         """A block that has to be given back as it is; see `keeping.keep`."""
@@ -114,7 +144,7 @@ class ChunkWriter:
             custom=CustomCallDelta(name=name, input=arguments) if custom else None,
             **{f"{NATIVE}{field}": value for field, value in rest.items()},
         )
-        return number, self.delta(choice, tool_calls=[call])
+        return number, self._calling(choice, call)
 
     def made_id(self, choice: int, number: int) -> str:
         """An id for a call that came without one: the same answer gives the same ids."""
@@ -124,16 +154,28 @@ class ChunkWriter:
         """A further piece of a call's arguments, or of a `custom` call's text."""
         if custom:
             call = ToolCallDelta(index=number, custom=CustomCallDelta(input=piece))
-        else:
+        elif not is_text(piece):
             call = ToolCallDelta(index=number, function=FunctionCallDelta(arguments=piece))
-        return self.delta(choice, tool_calls=[call])
+        else:
+            function = record_of(FunctionCallDelta, {"arguments": piece})
+            call = record_of(ToolCallDelta, {"index": number, "function": function})
+        return self._calling(choice, call)
+
+    def _calling(self, choice: int, call: ToolCallDelta) -> ChatChunk:
+        told = (
+            {"tool_calls": [call]} if choice in self._spoken else {"role": "assistant", "tool_calls": [call]}
+        )
+        self._spoken.add(choice)
+        return self._said(choice, record_of(Delta, told))
 
     def finish(self, reason: str, native: str | None = None, choice: int = 0, **rest: Any) -> ChatChunk:
         """The end of a choice; the provider's own word stays beside the contract's where it is another."""
         if native is not None and native != reason:
             rest["native_finish_reason"] = native
-        said = Delta() if choice in self._spoken else Delta(role="assistant")
+        said = record_of(Delta, {} if choice in self._spoken else {"role": "assistant"})
         self._spoken.add(choice)
+        if is_text(reason) and _ENDING.isdisjoint(rest):
+            return self._said(choice, said, finish_reason=reason, **rest)
         return self.chunk([ChunkChoice(index=choice, delta=said, finish_reason=reason, **rest)])
 
     def usage(self, usage: Usage | None, **fields: Any) -> ChatChunk:
@@ -159,14 +201,40 @@ def token_usage(
     heard = {"cached_tokens": cached, "cache_write_tokens": cache_write, "audio_tokens": audio_in}
     said = {"reasoning_tokens": reasoning, "audio_tokens": audio_out}
     known = Usage.model_fields
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion,
-        prompt_tokens_details=PromptTokensDetails(**heard) if _any(heard) else None,
-        completion_tokens_details=CompletionTokensDetails(**said) if _any(said) else None,
-        **{name: value for name, value in (rest or {}).items() if name not in known and value is not None},
+    return record_of(
+        Usage,
+        {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": record_of(PromptTokensDetails, heard) if _any(heard) else None,
+            "completion_tokens_details": record_of(CompletionTokensDetails, said) if _any(said) else None,
+            **{
+                name: value for name, value in (rest or {}).items() if name not in known and value is not None
+            },
+        },
     )
+
+
+def _passed(fields: Mapping[str, Any]) -> bool:
+    """Whether a chunk's further fields are a Usage, and such as are kept as they come."""
+    return all(
+        name not in _KNOWN or (name == "usage" and (value is None or type(value) is Usage))
+        for name, value in fields.items()
+    )
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is text, and whole Unicode: JSON can hold half a surrogate pair, answers may not."""
+    if type(value) is not str:
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _any(details: Mapping[str, int | None]) -> bool:

@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalogue import Capabilities, ModelRule, Preset, Thinking
+from ..catalogue import Capabilities, Preset, Thinking
 from ..dialect import Action, Adaptation, Target
 from ..errors import UnsupportedError
-from ..thinking import Intent
+from ..thinking import UNSET, Intent
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the row and its rules for one model say together, looked up once for each target."""
+
+    rename: Mapping[str, str]
+    """Names in the contract -> names on the wire, where they differ."""
+    system_role: str
+    """The wire's way with standing instructions: `any`, `system` or `user`."""
+    thinking: Thinking
+    """The model's thinking control."""
+    capabilities: Capabilities
+    """What the model can take, as far as it is known."""
+    flags: frozenset[str]
+    """The row's words for the dialect's code about this model."""
+    unsupported: frozenset[str]
+    """Fields that this model's wire cannot say."""
+    only: frozenset[str] | None
+    """Names on the wire beyond which fields are refused; None: any field may be sent."""
+
+    def lack(self, name: str) -> bool:
+        """Whether the wire cannot say a field of the contract, or a word of it such as `tool_choice.none`."""
+        if name in self.unsupported:
+            return True
+        return self.only is not None and "." not in name and self.rename.get(name, name) not in self.only
+
+
+def rules_of(target: Target) -> Rules:
+    """The rules of a target's model, looked up once."""
+    return target.once(_rules)
+
+
+def _rules(target: Target) -> Rules:
+    preset = target.preset
+    rename, unsupported = dict(preset.rename), set(preset.unsupported)
+    only, system_role = preset.only, preset.system_role
+    for rule in preset.rules_of(target.model):
+        rename.update(rule.rename)
+        unsupported.update(rule.unsupported)
+        only = rule.only or only
+        system_role = rule.system_role or system_role
+    return Rules(
+        rename=rename,
+        system_role=system_role,
+        thinking=preset.thinking_of(target.model),
+        capabilities=preset.capabilities_of(target.model),
+        flags=preset.flags_of(target.model),
+        unsupported=frozenset(unsupported),
+        only=None if only is None else frozenset(only),
+    )
 
 
 @dataclass(slots=True)
@@ -20,7 +72,11 @@ class Draft:
     payload: Json
     """The request's fields by their names in the contract, until they are renamed at the end."""
     target: Target
-    intent: Intent = field(default_factory=Intent)
+    rules: Rules
+    """What holds for the target's model."""
+    thinking: Thinking
+    """The model's thinking control, for this request."""
+    intent: Intent = UNSET
     """What the caller wants of thinking."""
     active: bool | None = None
     """Whether the model will think; None where nobody knows."""
@@ -29,38 +85,12 @@ class Draft:
     stream: bool = False
     """Whether the answer is asked for as a stream."""
     adaptations: list[Adaptation] = field(default_factory=list)
-    rules: tuple[ModelRule, ...] = ()
-    """The row's field rules for this model."""
-    thinking: Thinking = field(default_factory=Thinking)
-    """The model's thinking control."""
-    capabilities: Capabilities = field(default_factory=Capabilities)
-    """What the model can take, as far as it is known."""
-    flags: frozenset[str] = frozenset()
-    """The row's words for the dialect's code about this model."""
-    unsupported: frozenset[str] = frozenset()
-    """Fields that this model's wire cannot say."""
-    only: frozenset[str] | None = None
-    """Names on the wire beyond which fields are refused; None: any field may be sent."""
 
     @classmethod
     def for_target(cls, payload: Json, target: Target) -> Draft:
         """A draft with the row's and the model's rules looked up."""
-        preset, rules = target.preset, target.preset.rules_of(target.model)
-        unsupported = set(preset.unsupported)
-        only = preset.only
-        for rule in rules:
-            unsupported.update(rule.unsupported)
-            only = rule.only or only
-        return cls(
-            payload,
-            target,
-            rules=rules,
-            thinking=preset.thinking_of(target.model),
-            capabilities=preset.capabilities_of(target.model),
-            flags=preset.flags_of(target.model),
-            unsupported=frozenset(unsupported),
-            only=None if only is None else frozenset(only),
-        )
+        rules = rules_of(target)
+        return cls(payload, target, rules, rules.thinking)
 
     @property
     def preset(self) -> Preset:
@@ -68,24 +98,28 @@ class Draft:
         return self.target.preset
 
     @property
-    def rename(self) -> dict[str, str]:
+    def capabilities(self) -> Capabilities:
+        """What the model can take, as far as it is known."""
+        return self.rules.capabilities
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The row's words for the dialect's code about this model."""
+        return self.rules.flags
+
+    @property
+    def rename(self) -> Mapping[str, str]:
         """Names in the contract -> names on the wire, where they differ."""
-        renamed = dict(self.preset.rename)
-        for rule in self.rules:
-            renamed.update(rule.rename)
-        return renamed
+        return self.rules.rename
 
     @property
     def system_role(self) -> str:
         """The wire's way with standing instructions: `any`, `system` or `user`."""
-        roles = [rule.system_role for rule in self.rules if rule.system_role]
-        return roles[-1] if roles else self.preset.system_role
+        return self.rules.system_role
 
     def lacks(self, name: str) -> bool:
         """Whether the wire cannot say a field of the contract, or a word of it such as `tool_choice.none`."""
-        if name in self.unsupported:
-            return True
-        return self.only is not None and "." not in name and self.rename.get(name, name) not in self.only
+        return self.rules.lack(name)
 
     def report(self, name: str, action: Action, reason: str) -> None:
         """Note one change."""

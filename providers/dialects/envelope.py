@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from ..chat import Cost
 from ..dialect import Target
@@ -15,7 +16,7 @@ from ..errors import EmptyResponseError, MalformedResponseError
 from .openai_choices import ShapeError
 from .openai_usage import UsageError, usage_fields
 
-_COUNTED = ("usage", "x_groq", "timings")
+_LATEST = 10**15
 _OURS = frozenset({"cost", "trace", "responseStatus"})
 
 
@@ -26,22 +27,30 @@ def _refuse_constant(word: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
+def strict(data: bytes | str) -> Any:
+    """The value in a JSON text whose texts are whole Unicode. Raises ValueError, also for deep nesting."""
+    return from_json(data, allow_inf_nan=False, cache_strings="keys")
+
+
 def load(text: str) -> Any:
     """The value in a JSON text. Raises ValueError or RecursionError; NaN and infinity are no JSON."""
-    return _JSON.decode(text)
+    try:
+        return strict(text)
+    except ValueError:  # the slower parser allows more, such as half a surrogate pair, and says what is wrong
+        return _JSON.decode(text)
 
 
 def loaded(text: str) -> Any:
     """The value in a JSON text, or None where it is none."""
     try:
-        return _JSON.decode(text)
+        return load(text)
     except (ValueError, RecursionError):
         return None
 
 
 def fold_usage(payload: dict[str, Any], target: Target) -> None:
     """Bring the token counts to their one meaning, and take up the price that the host reports."""
-    if not any(map(payload.get, _COUNTED)):
+    if not (payload.get("usage") or payload.get("x_groq") or payload.get("timings")):
         payload["usage"] = None
         return
     usage = usage_fields(payload, target)
@@ -58,8 +67,9 @@ def own_fields(payload: dict[str, Any], target: Target) -> None:
     if payload.get("provider") is not None:
         payload["upstream_provider"] = payload["provider"]
     payload["provider"] = target.provider
-    for name in _OURS & payload.keys():
-        payload[f"native_{name}"] = payload.pop(name)
+    if not _OURS.isdisjoint(payload):
+        for name in _OURS & payload.keys():
+            payload[f"native_{name}"] = payload.pop(name)
     metadata = payload.get("metadata")
     if metadata is not None and not _is_metadata(metadata):
         payload["native_metadata"] = payload.pop("metadata")
@@ -72,6 +82,8 @@ def _is_metadata(value: Any) -> bool:
 def identity(payload: dict[str, Any]) -> str:
     """The answer's id; empty where it has none."""
     value = payload.get("id")
+    if type(value) is str:
+        return value
     return str(value) if isinstance(value, str | int) and value else ""
 
 
@@ -83,9 +95,11 @@ def made_identity() -> str:
 def created(payload: dict[str, Any]) -> int:
     """When the answer was made, in Unix seconds; 0 where it does not say."""
     value = payload.get("created")
+    if type(value) is int and 0 <= value < _LATEST:
+        return value
     if value is None or value == "":
         return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e15:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST:
         raise ShapeError("created is no time in Unix seconds")
     return int(value)
 

@@ -17,7 +17,8 @@ from .draft import Draft, Json
 EncodeHook = Callable[[Draft], None]
 
 _SHORT_ID = re.compile(r"[A-Za-z0-9]{9}")
-_BRIEF = 40
+BRIEF = 40
+"""The most characters of a tool call id that every host takes but those with a form of their own."""
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -25,9 +26,9 @@ def brief_tool_ids(draft: Draft) -> None:
     """OpenAI takes tool call ids of at most 40 characters: longer ones are hashed, always the same way."""
     for holder, key, path in _tool_ids(draft.payload["messages"]):
         name = str(holder[key])
-        if len(name) > _BRIEF:
+        if len(name) > BRIEF:
             holder[key] = f"call_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
-            draft.report(path, "renamed", f"tool call ids have at most {_BRIEF} characters here")
+            draft.report(path, "renamed", f"tool call ids have at most {BRIEF} characters here")
 
 
 def short_tool_ids(draft: Draft) -> None:
@@ -149,3 +150,17 @@ ENCODE_HOOKS: Mapping[str, EncodeHook] = MappingProxyType({
     )
 })  # fmt: skip
 """Every hook by its name in the catalogue."""
+
+HOOKED: Mapping[str, frozenset[str]] = MappingProxyType({
+    "brief_tool_ids": frozenset(),
+    "short_tool_ids": frozenset({"tool_calls"}),
+    "assistant_after_tool": frozenset({"tool_calls"}),
+    "mistral_parts": frozenset({"prediction"}),
+    "mistral_tools": frozenset({"tools", "response_format"}),
+    "stream_tool_arguments": frozenset({"tools"}),
+    "one_reasoning_format": frozenset(),
+    "schema_alone": frozenset({"response_format"}),
+    "integer_logprobs": frozenset({"logprobs", "top_logprobs"}),
+})  # fmt: skip
+"""The fields of requests and messages that each hook changes or depends on, besides unknown ones and content
+parts that are no text. Where none of them is in a request, and ids are `BRIEF`, a hook has nothing to do."""

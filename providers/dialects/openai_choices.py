@@ -15,7 +15,7 @@ from typing import Any
 
 from ..dialect import Target
 from ..errors import ProviderError
-from ..thinking_tags import ThinkTagSplitter
+from ..thinking_tags import OPEN, ThinkTagSplitter
 from .error_reading import error_in, finish_error
 
 FINISH: Mapping[str, str] = {
@@ -46,27 +46,40 @@ class ChoiceReader:
         self.failure: ProviderError | None = None
         """The error that the choice itself reports."""
         self._target = target
-        self._path = f"choices[{index}]"
+        self._index = index
+        self._seed = seed
         self._splitter = ThinkTagSplitter() if target.preset.think_tags else None
-        self._calls = ToolCallReader(f"{seed}/{index}", f"{self._path}.tool_calls")
+        self._calls: ToolCallReader | None = None
+
+    @property
+    def _path(self) -> str:
+        return f"choices[{self._index}]"
+
+    @property
+    def plain(self) -> bool:
+        """Whether text goes through as it comes, with no tags left to look for."""
+        return self._splitter is None
 
     def delta(self, choice: dict[str, Any], delta: dict[str, Any]) -> None:
         """Bring one piece of the choice to the contract's shape."""
         self._part(delta)
         calls = self._take_calls(delta)
         if calls:
-            delta["tool_calls"] = self._calls.fragments(calls)
+            delta["tool_calls"] = self._caller().fragments(calls)
         self._finish(choice)
         if self.finished:
             self.flush(delta)
 
     def message(self, choice: dict[str, Any], message: dict[str, Any]) -> None:
         """Bring the whole choice to the contract's shape."""
+        content = message.get("content")
+        if type(content) is str and OPEN not in content:
+            self._splitter = None
         self._part(message)
         self.flush(message)
         calls = self._take_calls(message)
         if calls:
-            message["tool_calls"] = self._calls.whole(calls)
+            message["tool_calls"] = self._caller().whole(calls)
         message["role"] = "assistant"
         message.setdefault("content", None)
         self._finish(choice)
@@ -88,7 +101,7 @@ class ChoiceReader:
     def infer_finish(self, choice: dict[str, Any]) -> None:
         """Finish a choice whose host ended the answer but gave no reason; an extra field says so."""
         self.finished = True
-        choice["finish_reason"] = "tool_calls" if self._calls.seen else "stop"
+        choice["finish_reason"] = "tool_calls" if self._calls else "stop"
         choice["finish_reason_inferred"] = True
 
     def _part(self, part: dict[str, Any]) -> None:
@@ -107,6 +120,8 @@ class ChoiceReader:
             reasoning, part["content"] = self._splitter.feed(content)
             if reasoning:
                 part["reasoning"] = reasoning
+            if self._splitter.settled:
+                self._splitter = None
         if "role" in part and not part["role"]:
             del part["role"]
         sound = part.get("audio")
@@ -174,6 +189,11 @@ class ChoiceReader:
         texts = (detail.get("text") or detail.get("summary") for detail in details)
         return "".join(text for text in texts if isinstance(text, str))
 
+    def _caller(self) -> ToolCallReader:
+        if self._calls is None:
+            self._calls = ToolCallReader(f"{self._seed}/{self._index}", f"{self._path}.tool_calls")
+        return self._calls
+
     def _take_calls(self, part: dict[str, Any]) -> list[Any]:
         calls = part.pop("tool_calls", None) or []
         call = part.pop("function_call", None)
@@ -199,7 +219,7 @@ class ChoiceReader:
             choice["finish_reason"] = None
             return
         reason = FINISH.get(word, word)
-        if reason == "stop" and self._calls.seen:
+        if reason == "stop" and self._calls:
             reason = "tool_calls"
         if reason != word:
             choice["finish_reason"] = reason
@@ -215,11 +235,6 @@ class ToolCallReader:
         self._path = path
         self._calls: list[tuple[str, str]] = []  # id and name of each call, by its index
         self._wire: dict[int, int] = {}  # the host's index -> ours
-
-    @property
-    def seen(self) -> bool:
-        """Whether there has been a call."""
-        return bool(self._calls)
 
     def whole(self, calls: list[Any]) -> list[dict[str, Any]]:
         """The calls of a whole message, each with an id."""

@@ -8,7 +8,7 @@ stream is an error at its place, after the chunks before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -18,7 +18,8 @@ from ..chat import ChatChunk, ChatCompletion, ChatResponse
 from ..dialect import Target
 from ..errors import ProviderError
 from ..folding import Fold
-from ..framing import BOM
+from ..framing import BOM, FrameError, decoded
+from ..thinking_tags import OPEN
 from .envelope import (
     created,
     empty,
@@ -32,15 +33,22 @@ from .envelope import (
     misshapen,
     own_fields,
     reason,
+    strict,
     text,
 )
 from .error_reading import clean, error_in, page, quote
 from .openai_choices import ChoiceReader, ShapeError
 from .openai_usage import UsageError
-from .reading import FrameDecoder, SSEFrames, interrupted
+from .ordinary import answer_of, chunk_of
+from .reading import Frame, FrameDecoder, SSEFrames, interrupted
+from .repeats import PADDING, Repeat, repeat_of
 
 _SUSPECT = frozenset({"error", "x_groq", "base_resp", "detail", "message"})
 """Fields that an event with an error in it may have; most events have none of them."""
+_PATTERNS = 4
+"""How many patterns of a stream's events may go without a single repeat before no more are made."""
+_SPOKEN = frozenset({"role", "content", "refusal", "annotations"})
+_ENDS = ("stop", "length", "content_filter")
 _EVENT_STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
@@ -57,24 +65,31 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
     """
     if len(body) > target.max_response_bytes:
         raise malformed(target, f"the answer is longer than {target.max_response_bytes} bytes")
-    head = body.removeprefix(BOM).lstrip()
-    if not head:
-        raise empty(target, "the answer's body is empty")
-    if head.startswith(_EVENT_STREAM):
-        return _folded(body, request, target)
-    payload = _payload(body, target)
-    choices = _choices(payload, target)
+    sound = True
+    try:
+        payload = strict(body)
+    except ValueError:
+        sound = False
+    if not sound:
+        head = body.removeprefix(BOM).lstrip()
+        if not head:
+            raise empty(target, "the answer's body is empty")
+        if head.startswith(_EVENT_STREAM):
+            return _folded(body, request, target)
+        payload = _payload(body, target)
+    choices = _choices(_answer(payload, target), target)
     try:
         _envelope(payload, target)
         for place, choice in enumerate(choices):
             _whole_choice(choice, place, payload["id"], target)
-        if len({choice["index"] for choice in choices}) < len(choices):  # some hosts number them all 0
+        if len(choices) > 1 and len({choice["index"] for choice in choices}) < len(choices):
+            # some hosts number them all 0
             for place, choice in enumerate(choices):
                 choice["index"] = place
         payload["object"] = "chat.completion"
         if request.metadata and not payload.get("metadata"):
             payload["metadata"] = dict(request.metadata)
-        return ChatResponse.model_validate(payload)
+        return (answer_of(payload) if sound else None) or ChatResponse.model_validate(payload)
     except (ShapeError, UsageError, ValidationError) as error:
         raise misshapen(target, error) from None
 
@@ -86,7 +101,9 @@ class OpenAIDecoder(FrameDecoder):
     """
 
     def __init__(self, request: ChatCompletion, target: Target) -> None:
-        super().__init__(target, SSEFrames(target), lambda body: decode_body(body, request, target))
+        frames = SSEFrames(target)
+        super().__init__(target, frames, lambda body: decode_body(body, request, target))
+        self._sse = frames.decoder
         self._semantic = False
         self._failure: ProviderError | None = None
         self._id = ""
@@ -94,6 +111,47 @@ class OpenAIDecoder(FrameDecoder):
         self._model = ""
         self._waiting: list[dict[str, Any]] = []  # chunks that came before the answer had an id
         self._readers: dict[int, ChoiceReader] = {}
+        self._repeat: Repeat | None = None
+        self._patterns = 0  # made since the last one that was of any use
+
+    def feed(self, data: bytes) -> Iterator[ChatChunk]:
+        """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
+        if self._done or not (data := self._taken(data)):
+            return
+        try:
+            repeat = self._repeat
+            for event in self._sse.split(data):
+                if repeat is not None and isinstance(event, bytes) and (chunk := repeat(event)) is not None:
+                    self._patterns = 0
+                    yield chunk
+                    continue
+                self._repeat = None  # any other event may change how the ones after it are read
+                yield from self._read(event) if isinstance(event, bytes) else self._frame(event)
+                if self._done:
+                    return
+                repeat = self._repeat
+        except FrameError as error:
+            raise malformed(self._target, str(error)) from None
+
+    def _read(self, data: bytes) -> Iterable[ChatChunk]:
+        """The chunks of an event that is nothing but data."""
+        try:
+            payload = strict(data)
+        except ValueError:
+            return self._frame(Frame("", decoded(data)))
+        self._events += 1
+        begun = type(payload) is dict and self._id and not (self._waiting or _suspicious(payload))
+        choices = payload.get("choices") if begun else None
+        if type(choices) is not list:
+            return self._event("", payload)
+        chunk = self._chunk(payload, choices, sound=True)
+        if self._failure is not None:
+            return self._failing(chunk, self._failure)
+        if len(choices) == 1 and self._patterns < _PATTERNS:
+            self._patterns += 1
+            if self._readers[choices[0]["index"]].plain or chunk.choices[0].delta.content is None:
+                self._repeat = repeat_of(data, chunk)
+        return (chunk,)
 
     def _event(self, event: str, payload: Any) -> Iterator[ChatChunk]:
         if type(payload) is not dict or event == "error" or _suspicious(payload):
@@ -135,12 +193,17 @@ class OpenAIDecoder(FrameDecoder):
             yield self._chunk(self._waiting.pop(0), [])
         if self._failure is None:
             yield chunk
-            return
+        else:
+            yield from self._failing(chunk, self._failure)
+
+    def _failing(self, chunk: ChatChunk, failure: ProviderError) -> Iterator[ChatChunk]:
+        """The last chunk, if there is something in it, then the error it came with."""
         if chunk.is_semantic:
             yield chunk
-        self._fail(self._failure)
+        self._fail(failure)
 
-    def _chunk(self, payload: dict[str, Any], choices: list[Any]) -> ChatChunk:
+    def _chunk(self, payload: dict[str, Any], choices: list[Any], *, sound: bool = False) -> ChatChunk:
+        """The chunk of one event; `sound` says that the strict parser has read it."""
         try:
             for place, choice in enumerate(choices):
                 self._choice(choice, place)
@@ -150,10 +213,10 @@ class OpenAIDecoder(FrameDecoder):
                 self._model = text(payload, "model") or self._target.model
             own_fields(payload, self._target)
             fold_usage(payload, self._target)
-            payload.pop("obfuscation", None)
+            payload.pop(PADDING, None)
             payload["object"] = "chat.completion.chunk"
             payload["id"], payload["created"], payload["model"] = self._id, self._created, self._model
-            chunk = ChatChunk.model_validate(payload)
+            chunk = (chunk_of(payload) if sound else None) or ChatChunk.model_validate(payload)
         except (ShapeError, UsageError, ValidationError) as error:
             raise misshapen(self._target, error) from None
         if not self._semantic:
@@ -206,16 +269,20 @@ class OpenAIDecoder(FrameDecoder):
         raise interrupted(target, "the stream ended before its finish_reason")
 
 
-def _payload(body: bytes, target: Target) -> dict[str, Any]:
-    """The object in a body that is an answer."""
+def _payload(body: bytes, target: Target) -> Any:
+    """The value in a body; MalformedResponseError where it is no JSON."""
     try:
-        payload = load(body.decode("utf-8-sig"))
+        return load(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise malformed(
             target, f"the answer is not JSON ({reason(error)}){quote(page(body), target)}"
         ) from None
-    failure = error_in(payload, target)
-    if failure is not None:
+
+
+def _answer(payload: Any, target: Target) -> dict[str, Any]:
+    """The object in a body that is an answer, not an error."""
+    ordinary = type(payload) is dict and not _suspicious(payload)
+    if not ordinary and (failure := error_in(payload, target)) is not None:
         raise failure
     if not isinstance(payload, dict):
         raise malformed(target, f"the answer is {kind(payload)}, not an object")
@@ -254,10 +321,25 @@ def _whole_choice(choice: Any, place: int, seed: str, target: Target) -> None:
     if not isinstance(message, dict):
         raise ShapeError(f"choices[{place}].message is {kind(message)}, not an object")
     _index(choice, place)
+    if _is_speech(choice, message):
+        message["role"] = "assistant"
+        return
     reader = ChoiceReader(target, place, seed)
     reader.message(choice, message)
     if reader.failure is not None:
         raise reader.failure
+
+
+def _is_speech(choice: dict[str, Any], message: dict[str, Any]) -> bool:
+    """Whether a choice is plain text that has ended, all of it in the contract's shape already."""
+    content = message.get("content")
+    return (
+        type(content) is str
+        and OPEN not in content
+        and message.keys() <= _SPOKEN
+        and choice.get("finish_reason") in _ENDS
+        and not choice.get("error")
+    )
 
 
 def _envelope(payload: dict[str, Any], target: Target) -> None:

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ..chat import CompletionTokensDetails, PromptTokensDetails, Usage
 from ..dialect import Target
 
 COUNT_LIMIT = 2**53
 """No answer has as many tokens; a larger count is a mistake that would spoil every sum it enters."""
+_HEARD = frozenset(PromptTokensDetails.model_fields)
+_SAID = frozenset(CompletionTokensDetails.model_fields)
+_FIELDS = frozenset(Usage.model_fields)
 
 
 class UsageError(ValueError):
@@ -28,6 +32,8 @@ def usage_fields(payload: Mapping[str, Any], target: Target) -> dict[str, Any] |
     groq, timings = payload.get("x_groq"), payload.get("timings")
     usage = payload.get("usage") or (groq.get("usage") if isinstance(groq, dict) else None)
     timings = timings if isinstance(timings, dict) else {}
+    if not timings and (plain := _plain(usage)) is not None:
+        return plain
     if not usage:
         return _from_timings(timings)
     if not isinstance(usage, dict):
@@ -59,6 +65,33 @@ def usage_fields(payload: Mapping[str, Any], target: Target) -> dict[str, Any] |
     if cost is not None:
         fields["reported_cost"] = str(cost)
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _plain(usage: Any) -> dict[str, Any] | None:
+    """The fields of the counts that OpenAI itself sends, if they are whole and add up; None for all else."""
+    if type(usage) is not dict or not usage.keys() <= _FIELDS:
+        return None
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    heard, said = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    if type(prompt) is not int or type(completion) is not int or min(prompt, completion) < 0:
+        return None
+    total = usage.get("total_tokens")
+    if type(total) is not int or total != prompt + completion or total > COUNT_LIMIT:
+        return None
+    for details, known in ((heard, _HEARD), (said, _SAID)):
+        if details is None:
+            continue
+        if type(details) is not dict or not details.keys() <= known:
+            return None
+        for count in details.values():
+            if type(count) is not int or not 0 <= count <= COUNT_LIMIT:
+                return None
+    fields = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
+    if heard:
+        fields["prompt_tokens_details"] = heard
+    if said:
+        fields["completion_tokens_details"] = said
+    return fields
 
 
 def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:

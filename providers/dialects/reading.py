@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -17,9 +18,9 @@ from ..chat import ChatChunk, ChatResponse, ModelList
 from ..dialect import Target
 from ..errors import MalformedResponseError, ProviderError, StreamInterruptedError
 from ..folding import fold, unfold
-from ..framing import BOM, FrameError, SSEDecoder
+from ..framing import BOM, FrameError, SSEDecoder, SSEEvent
 from .draft import Json
-from .envelope import empty, kind, load, loaded, malformed, misshapen, reason
+from .envelope import empty, kind, load, loaded, malformed, misshapen, reason, strict
 from .error_reading import error_in, page, quote
 from .openai_choices import ShapeError
 from .openai_usage import UsageError
@@ -42,11 +43,11 @@ class Frame(NamedTuple):
 class Frames(Protocol):
     """Cuts bytes into frames, however they come; FrameError where they are none."""
 
-    def frames(self, data: bytes) -> Iterator[Frame]:
+    def frames(self, data: bytes) -> Iterator[Frame | SSEEvent]:
         """Yield the frames that `data` completes."""
         ...
 
-    def close(self) -> Iterator[Frame]:
+    def close(self) -> Iterator[Frame | SSEEvent]:
         """Yield the frame that the bytes ended in the middle of, if it can be read."""
         ...
 
@@ -77,23 +78,23 @@ class SSEFrames:
     """Server-sent events."""
 
     def __init__(self, target: Target) -> None:
-        self._decoder = SSEDecoder(limit=target.max_response_bytes)
+        self.decoder = SSEDecoder(limit=target.max_response_bytes)
+        """Cuts the bytes into events."""
 
     @property
     def stray(self) -> str:
         """The last line that was no field of the format."""
-        return self._decoder.ignored
+        return self.decoder.ignored
 
-    def frames(self, data: bytes) -> Iterator[Frame]:
+    def frames(self, data: bytes) -> Iterator[SSEEvent]:
         """Yield the events that `data` completes."""
-        for event in self._decoder.events(data):
-            yield Frame(event.event, event.data)
+        return self.decoder.events(data)
 
-    def close(self) -> Iterator[Frame]:
+    def close(self) -> Iterator[SSEEvent]:
         """Yield the unfinished event, if it holds whole JSON."""
-        for event in self._decoder.close():
+        for event in self.decoder.close():
             if event.data.startswith(DONE) or loaded(event.data) is not None:
-                yield Frame(event.event, event.data)
+                yield event
 
 
 class FrameDecoder(ABC):
@@ -109,6 +110,7 @@ class FrameDecoder(ABC):
         self._target = target
         self._frames = frames
         self._whole = whole
+        self._limit = target.max_response_bytes
         self._size = 0
         self._opening = b""
         self._body: list[bytes] | None = None
@@ -123,17 +125,7 @@ class FrameDecoder(ABC):
 
     def feed(self, data: bytes) -> Iterator[ChatChunk]:
         """Yield the chunks that `data` completes; raise a ProviderError where the wire reports one."""
-        if self._done:
-            return
-        self._size += len(data)
-        if self._size > self._target.max_response_bytes:
-            raise malformed(
-                self._target, f"the stream is longer than {self._target.max_response_bytes} bytes"
-            )
-        if not self._decided:
-            data = self._decide(data)
-        if self._body is not None:
-            self._body.append(data)
+        if self._done or not (data := self._taken(data)):
             return
         try:
             for frame in self._frames.frames(data):
@@ -171,6 +163,18 @@ class FrameDecoder(ABC):
         """What the end of the stream leaves to say; `told` where `[DONE]` said that it is one."""
         ...
 
+    def _taken(self, data: bytes) -> bytes:
+        """The bytes that belong to events, once it is clear that there are events."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise malformed(self._target, f"the stream is longer than {self._limit} bytes")
+        if not self._decided:
+            data = self._decide(data)
+        if self._body is not None:
+            self._body.append(data)
+            return b""
+        return data
+
     def _decide(self, data: bytes) -> bytes:
         """Tell an event stream from a whole body by its first byte; the bytes to go on with."""
         data = self._opening + data
@@ -184,7 +188,7 @@ class FrameDecoder(ABC):
             self._body = []
         return data
 
-    def _frame(self, frame: Frame) -> Iterator[ChatChunk]:
+    def _frame(self, frame: Frame | SSEEvent) -> Iterator[ChatChunk]:
         data = frame.data
         if not data or data.isspace():
             return
@@ -284,6 +288,8 @@ def decode_whole(
 
 def parsed(body: bytes, target: Target) -> Any:
     """The value in a body of JSON; MalformedResponseError where it is none."""
+    with suppress(ValueError):
+        return strict(body)
     try:
         return load(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

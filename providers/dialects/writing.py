@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ..auth import request_headers
+from pydantic_core import to_json
+
+from ..auth import posting_headers, request_headers
 from ..chat import ChatCompletion
 from ..dialect import Target, WireRequest
 from ..errors import UnsupportedError
-from ..thinking import Intent, compile_thinking, thinking_intent
+from ..thinking import UNSET, Intent, compile_thinking, thinking_intent
 from .draft import Draft, Json
 
 SHAPING = frozenset(
@@ -53,6 +56,9 @@ def begin(request: ChatCompletion, target: Target) -> Draft:
     for name in ROUTER_ONLY:
         draft.drop(name, "for the router, not for providers")
     draft.intent = thinking_intent(request)
+    if draft.intent is UNSET:
+        draft.active = draft.thinking.default_on
+        return draft
     for name in _THINKING:
         draft.payload.pop(name, None)
     compile_intent(draft.intent, draft)
@@ -172,16 +178,26 @@ def settle(draft: Draft) -> None:
 
 def posted(draft: Draft, body: Json, headers: Mapping[str, str] | None = None) -> WireRequest:
     """The finished request: the row's path, the target's headers and the body as JSON."""
-    preset = draft.preset
-    path = preset.stream_path if draft.stream and preset.stream_path else preset.path
+    every = posting_headers(draft.target, stream=draft.stream)
     return WireRequest(
         method="POST",
-        url=url_of(draft.target, path),
-        headers={**request_headers(draft.target, stream=draft.stream), **(headers or {})},
+        url=posting_url(draft.target, stream=draft.stream),
+        headers={**every, **headers} if headers else every,
         body=json_bytes(body),
         adaptations=tuple(draft.adaptations),
         stream=draft.stream,
     )
+
+
+def posting_url(target: Target, *, stream: bool) -> str:
+    """The address that answers come from, put together once for each target."""
+    whole, streamed = target.once(_posting)
+    return streamed if stream else whole
+
+
+def _posting(target: Target) -> tuple[str, str]:
+    preset = target.preset
+    return url_of(target, preset.path), url_of(target, preset.stream_path or preset.path)
 
 
 def listing(target: Target, path: str | None = None) -> WireRequest:
@@ -199,7 +215,20 @@ def url_of(target: Target, path: str) -> str:
 
 
 def json_bytes(payload: Json) -> bytes:
-    """Compact UTF-8; half a surrogate pair, which UTF-8 has no bytes for, stays escaped."""
+    """Compact UTF-8; half a surrogate pair, which UTF-8 has no bytes for, stays escaped.
+
+    TypeError for what is no JSON, ValueError for NaN and infinities among the payload's own values; those
+    inside them have been checked with the request.
+    """
+    if any(type(value) is float and not isfinite(value) for value in payload.values()):
+        raise ValueError("JSON has no NaN and no Infinity")
+    try:
+        return to_json(payload)
+    except ValueError:
+        return _careful_json(payload)
+
+
+def _careful_json(payload: Json) -> bytes:
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         return text.encode()

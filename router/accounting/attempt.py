@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,8 @@ from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
 
 from .buckets import Buckets
-from .pricing import add_exactly
+from .making import made
+from .pricing import UNKNOWN, add_exactly
 
 Outcome = Literal["ok", "failed", "cancelled", "rejected", "skipped"]
 """`ok`: answered. `failed`: sent, and no good answer came. `cancelled`: sent, then given up by the caller, by
@@ -76,7 +77,7 @@ class Attempt(BaseModel):
     """From the start to the first text, reasoning or tool call; None where none came."""
     usage: Usage | None = None
     """Tokens as the provider counted them; None where it did not say."""
-    cost: Cost = Field(default_factory=lambda: Cost(amount=None, basis="unknown", price=None))
+    cost: Cost = UNKNOWN
     adaptations: tuple[Adaptation, ...] = ()
     """What was changed so that the request or the answer fits."""
     route: str | None = None
@@ -87,6 +88,11 @@ class Attempt(BaseModel):
     """The same for all attempts of one call."""
     number: int = 1
     """Place within the call, from 1, over all its targets; the ledger counts a call at its number 1."""
+
+    @classmethod
+    def made(cls, facts: dict[str, Any]) -> Self:
+        """An attempt of facts that need no checking, all of them given: the router's own."""
+        return made(cls, facts)
 
     @property
     def sent(self) -> bool:
@@ -109,6 +115,11 @@ class Trace(BaseModel):
     call_id: str = ""
     attempts: tuple[Attempt, ...] = ()
     """In the order in which they began."""
+
+    @classmethod
+    def made(cls, facts: dict[str, Any]) -> Self:
+        """A trace of facts that need no checking, all of them given: the router's own."""
+        return made(cls, facts)
 
     @property
     def usage(self) -> Usage | None:
@@ -137,7 +148,7 @@ class Trace(BaseModel):
         """
         known = [attempt.cost for attempt in self.attempts if attempt.cost.amount is not None]
         if not known:
-            return Cost(amount=None, basis="unknown", price=None)
+            return UNKNOWN
         bases = {cost.basis for cost in known}
         paid = [cost for cost in known if cost.amount] or known  # what cost nothing need not be explained
         prices = {cost.price for cost in paid if cost.price is not None}

@@ -8,6 +8,9 @@ from typing import Any
 
 from turnout.providers.chat import CompletionTokensDetails, PromptTokensDetails, Usage
 
+Counts = tuple[int, int, int, int, int, int, int, int]
+"""Tokens by kind, in the order of the fields of `Buckets`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
@@ -41,24 +44,20 @@ class Buckets:
         The wholes win over the parts: a negative count is taken as 0, and a part larger than what is left of
         its whole is cut down to that, so `prompt` and `completion` always equal the provider's own totals.
         """
-        prompt, completion = _count(usage.prompt_tokens), _count(usage.completion_tokens)
-        heard = usage.prompt_tokens_details or PromptTokensDetails()
-        said = usage.completion_tokens_details or CompletionTokensDetails()
-        cached, left = _take(prompt, heard.cached_tokens)
-        written, left = _take(left, heard.cache_write_tokens)
-        cache_write_1h, cache_write = _take(written, _for_an_hour(usage))
-        audio_input, plain_input = _take(left, heard.audio_tokens)
-        reasoning, left = _take(completion, said.reasoning_tokens)
-        audio_output, plain_output = _take(left, said.audio_tokens)
-        return cls(
-            plain_input,
-            cached,
-            cache_write,
-            cache_write_1h,
-            audio_input,
-            plain_output,
-            reasoning,
-            audio_output,
+        return cls(*cut(usage))
+
+    @property
+    def counts(self) -> Counts:
+        """The tokens of each kind."""
+        return (
+            self.input,
+            self.cached,
+            self.cache_write,
+            self.cache_write_1h,
+            self.audio_input,
+            self.output,
+            self.reasoning,
+            self.audio_output,
         )
 
     @property
@@ -111,6 +110,23 @@ class Buckets:
         )
 
 
+def cut(usage: Usage) -> Counts:
+    """The tokens of a usage by kind; see `Buckets.of`."""
+    left, said = _count(usage.prompt_tokens), _count(usage.completion_tokens)
+    cached = cache_write = cache_write_1h = heard = thought = spoken = 0
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    if prompt is not None:
+        cached, left = _take(left, prompt.cached_tokens)
+        cache_write, left = _take(left, prompt.cache_write_tokens)
+        if cache_write:
+            cache_write_1h, cache_write = _take(cache_write, _for_an_hour(usage))
+        heard, left = _take(left, prompt.audio_tokens)
+    if completion is not None:
+        thought, said = _take(said, completion.reasoning_tokens)
+        spoken, said = _take(said, completion.audio_tokens)
+    return left, cached, cache_write, cache_write_1h, heard, said, thought, spoken
+
+
 def _for_an_hour(usage: Usage) -> int:
     """How much of what was written to the cache stays for an hour.
 
@@ -132,9 +148,10 @@ def _whole(value: object) -> int:
 
 
 def _count(value: int | None) -> int:
-    return max(0, value or 0)
+    return value if value and value > 0 else 0
 
 
 def _take(whole: int, part: int | None) -> tuple[int, int]:
-    taken = min(whole, _count(part))
-    return taken, whole - taken
+    if not part or part < 0:
+        return 0, whole
+    return (whole, 0) if part > whole else (part, whole - part)

@@ -4,22 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Context, Decimal
+from operator import mul
+from typing import Literal, NamedTuple
 
 from turnout.config.prices import Price
 from turnout.config.settings import PriceRow, PriceTier
 from turnout.providers.chat import Cost, Usage
 
 from .buckets import Buckets
+from .making import made
+
+Basis = Literal["reported", "priced", "estimated", "unknown"]
 
 _DIGITS = (
     300  # Money has no bound on its digits; this many hold any token count times any price worth writing
 )
+_PER_MILLION = 6  # prices are written for ten to the power of this many tokens
 _REPORTABLE = 12  # a provider's own figure of a trillion dollars or more is noise, not a bill
+
+
+class Tariff:
+    """A price made ready for adding up: all its numbers as whole numbers of one small unit."""
+
+    __slots__ = ("_exact", "_tiers", "label")
+
+    def __init__(self, price: Price) -> None:
+        self.label = _label(price)
+        """What a cost says of where its number comes from."""
+        row = price.row
+        over = sorted(row.above, key=lambda tier: tier.prompt_tokens, reverse=True)
+        self._tiers = (
+            *((tier.prompt_tokens, *_scales(row, tier)) for tier in over),
+            (-1, *_scales(row, row)),
+        )
+        self._exact = exactly()
+
+    def amount(self, buckets: Buckets) -> Decimal:
+        """US dollars for these tokens: the exact sum of tokens times price per million."""
+        prompt = buckets.prompt
+        # the last tier begins below every prompt
+        plain, thinking = next((plain, thinking) for over, plain, thinking in self._tiers if over < prompt)
+        scale = thinking if buckets.reasoning else plain
+        total = sum(map(mul, scale.prices, buckets.counts))
+        return Decimal(total).scaleb(scale.exponent, self._exact)
+
+
+class _Scale(NamedTuple):
+    """Prices per token by bucket, in units of 10 to the power of `exponent` dollars."""
+
+    exponent: int
+    prices: tuple[int, ...]
 
 
 def cost_of(
     usage: Usage | None,
-    price: Price | None,
+    price: Price | Tariff | None,
     *,
     reported: Decimal | None = None,
     local: bool = False,
@@ -33,52 +72,75 @@ def cost_of(
     4. `unknown`: the amount is None, never 0.
     """
     if reported is not None and _credible(reported):
-        return Cost(amount=reported, basis="reported", price="reported by the provider")
+        return _cost(reported, "reported", "reported by the provider")
     if usage is not None and price is not None:
-        amount = amount_of(Buckets.of(usage), price.row)
-        return Cost(amount=amount, basis="estimated" if estimated else "priced", price=_label(price))
+        tariff = Tariff(price) if isinstance(price, Price) else price
+        amount = tariff.amount(Buckets.of(usage))
+        return _cost(amount, "estimated" if estimated else "priced", tariff.label)
     if local and price is None:
-        return Cost(amount=Decimal(0), basis="priced", price="local = 0")
-    return Cost(amount=None, basis="unknown", price=None)
+        return _cost(Decimal(0), "priced", "local = 0")
+    return UNKNOWN
 
 
 def amount_of(buckets: Buckets, row: PriceRow) -> Decimal:
     """US dollars for these tokens at this row: the exact sum of tokens times price per million."""
-    tier = _tier(row, buckets.prompt)
+    return Tariff(Price(row, "", None)).amount(buckets)
+
+
+def _cost(amount: Decimal | None, basis: Basis, price: str | None) -> Cost:
+    return made(Cost, {"amount": amount, "currency": "USD", "basis": basis, "price": price}, extra={})
+
+
+UNKNOWN = _cost(None, "unknown", None)
+"""Nobody knows; not the same as nothing."""
+
+
+def _scales(row: PriceRow, tier: PriceRow | PriceTier) -> tuple[_Scale, _Scale]:
+    """The prices of a tier for answers without reasoning, and for those with some."""
     output, reasoning = tier.output, _either(tier.reasoning, tier.output)
-    if buckets.reasoning and tier.thinking_output is not None:
-        output = reasoning = tier.thinking_output
+    plain = _scale(row, tier, output, reasoning)
+    if tier.thinking_output is None:
+        return plain, plain
+    return plain, _scale(row, tier, tier.thinking_output, tier.thinking_output)
+
+
+def _scale(row: PriceRow, tier: PriceRow | PriceTier, output: Decimal, reasoning: Decimal) -> _Scale:
     written = _either(tier.cache_write, tier.input)
-    dollars = (
-        (buckets.input, tier.input),
-        (buckets.cached, _either(tier.cached, tier.input)),
-        (buckets.cache_write, written),
-        (buckets.cache_write_1h, _either(tier.cache_write_1h, written)),
+    prices = (
+        tier.input,
+        _either(tier.cached, tier.input),
+        written,
+        _either(tier.cache_write_1h, written),
         # tiers state no prices of sound: the row's own hold at every length
-        (buckets.audio_input, _either(row.audio_input, tier.input)),
-        (buckets.output, output),
-        (buckets.reasoning, reasoning),
-        (buckets.audio_output, _either(row.audio_output, output)),
+        _either(row.audio_input, tier.input),
+        output,
+        reasoning,
+        _either(row.audio_output, output),
     )
-    exact = Context(prec=_DIGITS)
-    millions = Decimal(0)
-    for tokens, per_million in dollars:
-        millions = exact.add(millions, exact.multiply(Decimal(tokens), per_million))
-    return exact.scaleb(millions, -6)
+    finest = min(0, *(_exponent(price) for price in prices))
+    exact = exactly()
+    whole = tuple(int(exact.scaleb(price, -finest)) for price in prices)
+    return _Scale(finest - _PER_MILLION, whole)
+
+
+def _exponent(price: Decimal) -> int:
+    exponent = price.as_tuple().exponent
+    assert isinstance(exponent, int)  # noqa: S101 - prices are finite, the settings see to that
+    return exponent
+
+
+def exactly() -> Context:
+    """A context in which amounts of money are added and multiplied without rounding."""
+    return Context(prec=_DIGITS)
 
 
 def add_exactly(amounts: Iterable[Decimal]) -> Decimal:
     """The sum of `amounts`, without the rounding to 28 digits of Python's default decimal context."""
-    exact = Context(prec=_DIGITS)
+    exact = exactly()
     total = Decimal(0)
     for amount in amounts:
         total = exact.add(total, amount)
     return total
-
-
-def _tier(row: PriceRow, prompt_tokens: int) -> PriceRow | PriceTier:
-    over = [tier for tier in row.above if tier.prompt_tokens < prompt_tokens]
-    return max(over, key=lambda tier: tier.prompt_tokens, default=row)
 
 
 def _either(price: Decimal | None, fallback: Decimal) -> Decimal:

@@ -10,12 +10,12 @@ off after it had begun; otherwise unknown.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from types import MappingProxyType
 
-from turnout.providers.chat import ChatResponse, Cost, Usage
+from turnout.providers.chat import Cost, Usage
+from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
 from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
 
@@ -24,11 +24,14 @@ from ..clock import Clock
 from ..estimating import usage_of
 from ..events import Events
 from ..fitting import was_skipped
-from ..pipeline import Call, Handler, Layer, Reply
+from ..pipeline import Call, End, Handler, Layer, Reply
 from ..tokens import NO_TOKEN
 
 _UNSENT = Cost(amount=Decimal(0), basis="priced", price="nothing was sent = 0")
 _REFUSED = Cost(amount=Decimal(0), basis="priced", price="refused with a 4xx status = 0")
+_OUTCOMES: Mapping[End, Outcome] = MappingProxyType(
+    {"completed": "ok", "failed": "failed", "cancelled": "cancelled"}
+)
 _MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
 
 
@@ -36,21 +39,18 @@ def account(ledger: Ledger, clock: Clock, events: Events) -> Layer:
     """Write every attempt into `ledger` and into the call's journal."""
 
     def layer(inner: Handler) -> Handler:
-        @asynccontextmanager
-        async def accounted(call: Call) -> AsyncIterator[Reply]:
-            line = _Line(call, clock, ledger, events)
+        async def accounted(call: Call) -> Reply:
+            call.line = line = _Line(call, clock, ledger, events)
             try:
-                async with inner(call) as reply:
-                    reply.when_ended(lambda: line.settle(reply))
-                    try:
-                        yield reply
-                    finally:
-                        reply.abandon()
+                return await inner(call)
             except (ProviderError, UnsupportedError) as error:
                 line.failed(error)
                 raise
-            finally:
+            except BaseException:
                 line.given_up()
+                raise
+            finally:
+                call.line = None  # the reply has it; a call and its line that hold each other live too long
 
         return accounted
 
@@ -58,32 +58,34 @@ def account(ledger: Ledger, clock: Clock, events: Events) -> Layer:
 
 
 class _Line:
-    """One attempt, written down exactly once."""
+    """One attempt, written down exactly once: by `settle` once it has begun, else by one of the others."""
+
+    __slots__ = (
+        "_call", "_clock", "_events", "_ledger", "_number", "_started", "_started_at", "_written"
+    )  # fmt: skip
 
     def __init__(self, call: Call, clock: Clock, ledger: Ledger, events: Events) -> None:
-        call.journal.begun += 1
+        journal = call.journal
+        journal.begun = self._number = journal.begun + 1
         self._call = call
         self._clock = clock
         self._ledger = ledger
         self._events = events
-        self._number = call.journal.begun
         self._started = clock.monotonic()
         self._started_at = clock.now()
         self._written = False
 
     def settle(self, reply: Reply) -> None:
         """Write down an answer that had begun."""
-        outcomes: dict[str, Outcome] = {"completed": "ok", "failed": "failed", "cancelled": "cancelled"}
-        outcome = outcomes[reply.end or "cancelled"]
-        response = reply.response
+        outcome = _OUTCOMES[reply.end or "cancelled"]
         first = reply.first_token_at
         reply.attempt = self._write(
             outcome,
             reply.error,
-            usage=response.usage,
-            cost=self._cost(response, complete=outcome == "ok"),
-            first_token_seconds=None if first is None else first - self._started,
-            adaptations=reply.adaptations,
+            self._cost(reply, complete=outcome == "ok"),
+            reply.usage,
+            None if first is None else first - self._started,
+            reply.adaptations,
         )
 
     def failed(self, error: ProviderError | UnsupportedError) -> None:
@@ -92,25 +94,25 @@ class _Line:
             return
         self._call.journal.errors.append(error)
         if isinstance(error, UnsupportedError) or was_skipped(error):
-            self._write("skipped", error, cost=_UNSENT)
+            self._write("skipped", error, _UNSENT)
             return
         error.attempt = self._number
-        self._write("failed", error, usage=error.usage, cost=self._cost_of_failure(error))
+        self._write("failed", error, self._cost_of_failure(error), error.usage)
 
     def given_up(self) -> None:
         """Write down an attempt that was left before its answer began, or that broke as nobody foresaw."""
         if not self._written:
-            self._write("cancelled", None, cost=cost_of(None, self._call.target.price, local=self._local))
+            self._write("cancelled", None, cost_of(None, self._call.target.tariff, local=self._local))
 
     @property
     def _local(self) -> bool:
         return self._call.target.target.preset.local
 
-    def _cost(self, response: ChatResponse, *, complete: bool) -> Cost:
-        usage = response.usage
+    def _cost(self, reply: Reply, *, complete: bool) -> Cost:
+        usage = reply.usage
         if usage is None and not complete:
-            guess = usage_of(self._call.request, response)
-            return cost_of(guess, self._call.target.price, local=self._local, estimated=True)
+            guess = usage_of(self._call.request, reply.response)
+            return cost_of(guess, self._call.target.tariff, local=self._local, estimated=True)
         return self._priced(usage)
 
     def _cost_of_failure(self, error: ProviderError) -> Cost:
@@ -122,37 +124,50 @@ class _Line:
         return self._priced(error.usage)
 
     def _priced(self, usage: Usage | None) -> Cost:
-        return cost_of(usage, self._call.target.price, reported=_reported(usage), local=self._local)
+        return cost_of(usage, self._call.target.tariff, reported=_reported(usage), local=self._local)
 
     def _write(
-        self, outcome: Outcome, error: ProviderError | UnsupportedError | None, *, cost: Cost, **facts: Any
+        self,
+        outcome: Outcome,
+        error: ProviderError | UnsupportedError | None,
+        cost: Cost,
+        usage: Usage | None = None,
+        first_token_seconds: float | None = None,
+        adaptations: tuple[Adaptation, ...] = (),
     ) -> Attempt:
-        call, target = self._call, self._call.target
+        call = self._call
+        target = call.target
         self._written = True
-        attempt = Attempt(
-            target=target.name,
-            provider=target.target.provider,
-            model=target.target.model,
-            outcome=outcome,
-            error=None if error is None else AttemptError.of(error),
-            started_at=self._started_at,
-            seconds=self._clock.monotonic() - self._started,
-            cost=cost,
-            route=call.route,
-            tags=call.tags,
-            call_id=call.id,
-            number=self._number,
-            **facts,
+        attempt = Attempt.made(
+            {
+                "target": target.name,
+                "provider": target.target.provider,
+                "model": target.target.model,
+                "outcome": outcome,
+                "error": None if error is None else AttemptError.of(error),
+                "started_at": self._started_at,
+                "seconds": self._clock.monotonic() - self._started,
+                "first_token_seconds": first_token_seconds,
+                "usage": usage,
+                "cost": cost,
+                "adaptations": adaptations,
+                "route": call.route,
+                "tags": call.tags,
+                "call_id": call.id,
+                "number": self._number,
+            }
         )
         call.journal.attempts.append(attempt)
         self._ledger.record(attempt)
-        _tell(self._events, attempt, error)
+        if error is not None or call.told:
+            _tell(self._events, attempt, error)
         return attempt
 
 
 def _reported(usage: Usage | None) -> Decimal | None:
     """The provider's own figure, which the dialect leaves among the usage's unknown fields."""
-    said = (usage.model_extra or {}).get("reported_cost") if usage is not None else None
+    kept = None if usage is None else usage.model_extra
+    said = kept.get("reported_cost") if kept else None
     if said is None:
         return None
     try:

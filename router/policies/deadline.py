@@ -6,9 +6,6 @@ while the caller's own code runs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-
 from turnout.providers.errors import ProviderError
 
 from ..clock import Clock
@@ -20,16 +17,13 @@ def deadline(clock: Clock) -> Layer:
     """Raise DeadlineExceededError for whatever failed because the call's time was up."""
 
     def layer(inner: Handler) -> Handler:
-        @asynccontextmanager
-        async def with_deadline(call: Call) -> AsyncIterator[Reply]:
-            async with AsyncExitStack() as stack:
-                try:
-                    reply = await stack.enter_async_context(inner(call))
-                except (ProviderError, AllTargetsFailedError) as error:
-                    if not _is_due(error, call, clock):
-                        raise
-                    raise DeadlineExceededError(call.trace().attempts, deadline=call.deadline) from error
-                yield reply
+        async def with_deadline(call: Call) -> Reply:
+            try:
+                return await inner(call)
+            except (ProviderError, AllTargetsFailedError) as error:
+                if not _is_due(error, call, clock):
+                    raise
+                raise DeadlineExceededError(call.trace().attempts, deadline=call.deadline) from error
 
         return with_deadline
 

@@ -7,10 +7,7 @@ if the route's `fallback_on` has it, and is raised as it is if not.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 from turnout.providers.errors import ProviderError, UnsupportedError
 
@@ -22,38 +19,43 @@ from ..planning import PlannedTarget
 
 
 def fallback(clock: Clock, events: Events) -> Layer:
-    """Try the plan's targets one after another until an answer begins."""
+    """Try the plan's targets one after another until an answer begins.
+
+    A call comes here aimed at the first target of its plan.
+    """
 
     def layer(inner: Handler) -> Handler:
-        @asynccontextmanager
-        async def falling_back(call: Call) -> AsyncIterator[Reply]:
-            async with AsyncExitStack() as stack:
-                reply = await _first_answer(call, inner, stack, clock, events)
-                yield reply
+        async def falling_back(call: Call) -> Reply:
+            try:
+                return await inner(call)
+            except (ProviderError, UnsupportedError) as error:
+                return await _next_answer(call, error, inner, clock, events)
 
         return falling_back
 
     return layer
 
 
-async def _first_answer(
-    call: Call, inner: Handler, stack: AsyncExitStack, clock: Clock, events: Events
+async def _next_answer(
+    call: Call, error: ProviderError | UnsupportedError, inner: Handler, clock: Clock, events: Events
 ) -> Reply:
-    ahead = deque(call.plan.targets)
-    tried = 0
+    """The answer of a target behind the first, which failed with `error`."""
+    planned = call.target
+    ahead = deque(call.plan.targets[1:])
+    tried = 1
     while True:
+        _turn(call, planned, error, ahead)
+        if not ahead or clock.monotonic() >= call.ends_at or not call.attempts_left:
+            if tried == 1:
+                raise error  # nothing else was tried, so the provider's own error says it best
+            raise _final(call) from error
+        _tell(events, call, planned, error, ahead[0])
         planned = ahead.popleft()
         tried += 1
         try:
-            aimed = dataclasses.replace(call, target=planned, later=len(ahead))
-            return await stack.enter_async_context(inner(aimed))
-        except (ProviderError, UnsupportedError) as error:
-            _turn(call, planned, error, ahead)
-            if not ahead or clock.monotonic() >= call.ends_at or not call.attempts_left:
-                if tried == 1:
-                    raise  # nothing else was tried, so the provider's own error says it best
-                raise _final(call) from error
-            _tell(events, call, planned, error, ahead[0])
+            return await inner(call.aimed(planned, len(ahead)))
+        except (ProviderError, UnsupportedError) as failure:
+            error = failure
 
 
 def _turn(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from turnout.config.errors import TurnoutError
@@ -18,44 +16,45 @@ def observe(clock: Clock, events: Events) -> Layer:
     """Emit the events of a whole call."""
 
     def layer(inner: Handler) -> Handler:
-        @asynccontextmanager
-        async def observed(call: Call) -> AsyncIterator[Reply]:
-            started = clock.monotonic()
-            events.emit("call.started", lambda: {"call_id": call.id, "route": call.plan.route})
-            async with AsyncExitStack() as stack:
-                try:
-                    reply = await stack.enter_async_context(inner(call))
-                except TurnoutError as error:
-                    if isinstance(error, ProviderError):
-                        error.attempts = call.trace().attempts
-                    kind = _kind(error)
-                    events.emit("call.failed", lambda: {**_facts(call, clock, started), "kind": kind})
-                    raise
-                reply.when_ended(lambda: _tell_end(events, call, reply, clock, started))
-                yield reply
+        async def observed(call: Call) -> Reply:
+            if call.told:
+                events.emit("call.started", lambda: {"call_id": call.id, "route": call.plan.route})
+            try:
+                reply = await inner(call)
+            except TurnoutError as error:
+                if isinstance(error, ProviderError):
+                    error.attempts = call.trace().attempts
+                kind = _kind(error)
+                events.emit("call.failed", lambda: {**_facts(call, clock), "kind": kind})
+                raise
+            if reply.end is None:
+                reply.when_ended(lambda ended: _tell_end(events, call, ended, clock))
+            elif call.told or reply.error is not None:
+                _tell_end(events, call, reply, clock)
+            return reply
 
         return observed
 
     return layer
 
 
-def _tell_end(events: Events, call: Call, reply: Reply, clock: Clock, started: float) -> None:
+def _tell_end(events: Events, call: Call, reply: Reply, clock: Clock) -> None:
     error = reply.error
-    if error is None:
-        events.emit("call.finished", lambda: {**_facts(call, clock, started), "target": reply.target.name})
-    else:
+    if error is not None:
         error.attempts = call.trace().attempts
-        events.emit("call.failed", lambda: {**_facts(call, clock, started), "kind": error.kind})
+        events.emit("call.failed", lambda: {**_facts(call, clock), "kind": error.kind})
+    elif call.told:
+        events.emit("call.finished", lambda: {**_facts(call, clock), "target": reply.target.name})
 
 
-def _facts(call: Call, clock: Clock, started: float) -> dict[str, Any]:
+def _facts(call: Call, clock: Clock) -> dict[str, Any]:
     trace = call.trace()
     usage, amount = trace.usage, trace.cost.amount
     return {
         "call_id": call.id,
         "route": call.plan.route,
         "attempts": len(trace.attempts),
-        "seconds": clock.monotonic() - started,
+        "seconds": clock.monotonic() - (call.ends_at - call.deadline),
         "prompt_tokens": usage and usage.prompt_tokens,
         "completion_tokens": usage and usage.completion_tokens,
         "cost": None if amount is None else str(amount),

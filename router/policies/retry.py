@@ -14,8 +14,6 @@ Nothing of tenacity is touched until a first attempt has failed. Then its stop a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -35,17 +33,14 @@ def retry(clock: Clock, random: Random, events: Events) -> Layer:
     """Try a target again after a failure that may pass."""
 
     def layer(inner: Handler) -> Handler:
-        @asynccontextmanager
-        async def retrying(call: Call) -> AsyncIterator[Reply]:
-            async with AsyncExitStack() as stack:
-                try:
-                    reply = await stack.enter_async_context(inner(call))
-                except ProviderError as error:
-                    decision = Decision(call, clock, random)
-                    if not decision.again(error, tries=1):
-                        raise
-                    reply = await _try_again(inner, call, error, decision, stack, events)
-                yield reply
+        async def retrying(call: Call) -> Reply:
+            try:
+                return await inner(call)
+            except ProviderError as error:
+                decision = Decision(call, clock, random)
+                if not decision.again(error, tries=1):
+                    raise
+                return await _try_again(inner, call, error, decision, events)
 
         return retrying
 
@@ -105,12 +100,7 @@ def longest_pause(settings: Retry, tries: int) -> float:
 
 
 async def _try_again(
-    inner: Handler,
-    call: Call,
-    error: ProviderError,
-    decision: Decision,
-    stack: AsyncExitStack,
-    events: Events,
+    inner: Handler, call: Call, error: ProviderError, decision: Decision, events: Events
 ) -> Reply:
     # imported here: most calls never fail, and most programs need not wait for this import
     from tenacity import AsyncRetrying
@@ -120,7 +110,7 @@ async def _try_again(
     async def attempt() -> Reply:
         if failed:
             raise failed.pop()
-        return await stack.enter_async_context(inner(call))
+        return await inner(call)
 
     def is_enough(state: RetryCallState) -> bool:
         return not decision.again(_error_of(state), tries=state.attempt_number)

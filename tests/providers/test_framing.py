@@ -147,3 +147,53 @@ def test_a_line_that_is_not_utf8_is_an_error_after_the_lines_before_it() -> None
         next(found)
     with pytest.raises(FrameError, match="not UTF-8"):
         lines("é".encode()[:1])
+
+
+FIELDS = st.sampled_from(
+    [
+        "data: a",
+        "data: b",
+        "data:c",
+        "data",
+        "data: ",
+        ": note",
+        "event: x",
+        "id: 7",
+        "retry: 5",
+        "odd",
+        "",
+        "",
+    ]
+)
+
+
+@given(
+    lines=st.lists(FIELDS, max_size=12),
+    ending=st.sampled_from(["\n", "\n", "\r\n", "\r"]),
+    cuts=st.lists(st.integers(0, 90), max_size=3).map(sorted),
+)
+def test_events_cut_out_many_at_a_time_are_those_of_single_bytes(
+    lines: list[str], ending: str, cuts: list[int]
+) -> None:
+    wire = "".join(line + ending for line in lines).encode()
+    pieces = [wire[start:end] for start, end in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+
+    assert decoded(*pieces) == decoded(*(wire[place : place + 1] for place in range(len(wire))))
+
+
+def test_plain_events_come_as_bytes_and_others_whole() -> None:
+    plain, other = b'data: {"a":1}\n\ndata: b\n\n', b"event: x\ndata: c\n\nretry: 5\ndata: f\n\n"
+    typed, waiting = SSEEvent("c", event="x"), SSEEvent("f", retry=5)
+    decoder = SSEDecoder()
+    assert decoder.split(plain) == [b'{"a":1}', b"b"]
+    assert list(decoder.split(other + b": note\n\ndata: d\ndata: e\n\n")) == [typed, waiting, b"d\ne"]
+    assert decoder.split(b"data: g\n\ndata: h\n\ndata") == [b"g", b"h"]
+    assert decoder.split(b": i\n\ndata: j\n\n") == [b"i", b"j"]
+    assert list(SSEDecoder().split(b"\xef\xbb\xbf" + plain)) == [b'{"a":1}', b"b"]
+
+
+def test_the_limit_holds_where_many_events_come_at_once() -> None:
+    events = SSEDecoder(limit=8).events(b"data: a\n\ndata: bb\n\ndata: ccc\n\ndata: d\n\n")
+    assert [next(events).data, next(events).data] == ["a", "bb"]
+    with pytest.raises(FrameError, match="longer than 8 bytes"):
+        next(events)

@@ -7,7 +7,7 @@ import gzip
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,14 @@ from turnout.providers.errors import (
     MalformedResponseError,
     ProviderError,
 )
-from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT, HttpxTransport
+from turnout.providers.http import FastTransport
+from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT, HttpxTransport, Transport
 
 pytestmark = pytest.mark.anyio
 
 Answer = Callable[[SocketStream], Awaitable[None]]
+Opening = Callable[[], AbstractAsyncContextManager[Transport]]
+Fetching = Callable[..., Awaitable[tuple[int, bytes]]]
 
 
 async def request_of(stream: SocketStream) -> bytes:
@@ -71,24 +74,35 @@ def post(url: str, **headers: str) -> WireRequest:
     return WireRequest("POST", f"{url}/v1/chat/completions", headers, b"{}")
 
 
-@asynccontextmanager
-async def transport() -> AsyncIterator[HttpxTransport]:
-    carrier = HttpxTransport()
-    carrier.prepare()
-    try:
-        yield carrier
-    finally:
-        await carrier.aclose()
+@pytest.fixture(params=[HttpxTransport, FastTransport], ids=["httpx", "fast"])
+def transport(request: pytest.FixtureRequest) -> Opening:
+    """Opens a transport of each road that ships."""
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Transport]:
+        carrier = request.param()
+        carrier.prepare()
+        try:
+            yield carrier
+        finally:
+            await carrier.aclose()
+
+    return opening
 
 
-async def fetch(url: str, *, max_bytes: int | None = None, **headers: str) -> tuple[int, bytes]:
+@pytest.fixture
+def fetch(transport: Opening) -> Fetching:
     """Status and body of one exchange."""
-    async with transport() as carrier:
-        async with carrier.send(post(url, **headers), connect_timeout=5, max_bytes=max_bytes) as response:
-            return response.status, b"".join([piece async for piece in response.chunks()])
+
+    async def fetching(url: str, *, max_bytes: int | None = None, **headers: str) -> tuple[int, bytes]:
+        async with transport() as carrier:
+            async with carrier.send(post(url, **headers), connect_timeout=5, max_bytes=max_bytes) as response:
+                return response.status, b"".join([piece async for piece in response.chunks()])
+
+    return fetching
 
 
-async def test_bytes_come_as_they_are_with_lower_case_headers() -> None:
+async def test_bytes_come_as_they_are_with_lower_case_headers(transport: Opening) -> None:
     head = b"HTTP/1.1 503 Busy\r\nX-Request-ID: 7\r\ncontent-length: 6\r\n\r\n"
     async with server(saying(head, b"abc", b"def")) as url, transport() as carrier:
         async with carrier.send(post(url), connect_timeout=5) as response:
@@ -101,7 +115,7 @@ async def test_bytes_come_as_they_are_with_lower_case_headers() -> None:
     assert b"".join(pieces) == b"abcdef"
 
 
-async def test_the_request_goes_out_as_it_was_written() -> None:
+async def test_the_request_goes_out_as_it_was_written(fetch: Fetching) -> None:
     seen: list[bytes] = []
 
     async def listen(stream: SocketStream) -> None:
@@ -119,7 +133,7 @@ async def test_the_request_goes_out_as_it_was_written() -> None:
     assert body == b"{}"
 
 
-async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
+async def test_redirects_are_not_followed_and_cookies_not_kept(transport: Opening) -> None:
     requests: list[bytes] = []
 
     async def redirect(stream: SocketStream) -> None:
@@ -139,7 +153,7 @@ async def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
     assert b"cookie" not in requests[1].lower()
 
 
-async def test_a_compressed_body_is_unpacked_and_its_size_counted_unpacked() -> None:
+async def test_a_compressed_body_is_unpacked_and_its_size_counted_unpacked(fetch: Fetching) -> None:
     packed = gzip.compress(b"x" * 100_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     async with server(saying(head, packed)) as url:
@@ -148,7 +162,7 @@ async def test_a_compressed_body_is_unpacked_and_its_size_counted_unpacked() -> 
             await fetch(url, max_bytes=50_000)
 
 
-async def test_a_bomb_is_defused() -> None:
+async def test_a_bomb_is_defused(fetch: Fetching) -> None:
     packed = gzip.compress(b"0" * (200 * 1024 * 1024))
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     tracemalloc.start()
@@ -161,7 +175,7 @@ async def test_a_bomb_is_defused() -> None:
         tracemalloc.stop()
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
+async def test_a_body_that_says_it_is_too_large_is_not_read_at_all(fetch: Fetching) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (200 * 1024 * 1024)
     async with server(saying(head)) as url:
         with pytest.raises(MalformedResponseError, match="max_response_bytes"):
@@ -173,7 +187,7 @@ async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
     [
         ((), ConnectionFailedError, "hung up"),
         ((b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc",), ConnectionFailedError, "hung up"),
-        ((b"SSH-2.0-OpenSSH\r\n\r\n",), ConnectionFailedError, "hung up"),
+        ((b"SSH-2.0-OpenSSH\r\n\r\n",), ProviderError, "hung up|not proper HTTP"),
         (
             (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc",),
             MalformedResponseError,
@@ -188,14 +202,14 @@ async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
     ids=["nothing", "half a body", "no HTTP", "no gzip", "brotli"],
 )
 async def test_what_breaks_on_the_way_has_a_type(
-    pieces: tuple[bytes, ...], error: type[ProviderError], words: str
+    fetch: Fetching, pieces: tuple[bytes, ...], error: type[ProviderError], words: str
 ) -> None:
     async with server(saying(*pieces)) as url:
         with pytest.raises(error, match=words):
             await fetch(url)
 
 
-async def test_a_server_that_is_not_there_was_never_sent_anything() -> None:
+async def test_a_server_that_is_not_there_was_never_sent_anything(fetch: Fetching) -> None:
     async with server(saying()) as url:
         pass
     with pytest.raises(ConnectionFailedError, match="no connection to the server") as caught:
@@ -203,7 +217,7 @@ async def test_a_server_that_is_not_there_was_never_sent_anything() -> None:
     assert caught.value.code == NEVER_SENT
 
 
-async def test_waiting_for_a_connection_has_its_own_limit() -> None:
+async def test_waiting_for_a_connection_has_its_own_limit(transport: Opening) -> None:
     async def slow_tls(stream: SocketStream) -> None:
         await anyio.sleep_forever()
 
@@ -215,7 +229,9 @@ async def test_waiting_for_a_connection_has_its_own_limit() -> None:
 
 
 @pytest.mark.parametrize("key", ["Bearer sk-secret\nx: y", "Bearer sk-secret-\u2013"])
-async def test_a_header_that_cannot_be_sent_is_our_own_mistake_and_is_not_repeated(key: str) -> None:
+async def test_a_header_that_cannot_be_sent_is_our_own_mistake_and_is_not_repeated(
+    fetch: Fetching, key: str
+) -> None:
     async with server(saying()) as url:
         with pytest.raises(ConfigError, match="header") as caught:
             await fetch(url, authorization=key)
@@ -224,7 +240,7 @@ async def test_a_header_that_cannot_be_sent_is_our_own_mistake_and_is_not_repeat
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://[::1", "no url"])
-async def test_a_url_that_is_none_is_our_own_mistake(url: str) -> None:
+async def test_a_url_that_is_none_is_our_own_mistake(fetch: Fetching, url: str) -> None:
     with pytest.raises(ConfigError, match="base_url"):
         await fetch(url)
 
@@ -240,7 +256,9 @@ async def test_an_error_of_the_program_itself_is_not_dressed_up() -> None:
 
 
 @pytest.mark.parametrize("pieces_read", [0, 1])
-async def test_leaving_early_closes_the_socket_and_leaks_nothing(pieces_read: int) -> None:
+async def test_leaving_early_closes_the_socket_and_leaks_nothing(
+    transport: Opening, pieces_read: int
+) -> None:
     closed = anyio.Event()
 
     async def endless(stream: SocketStream) -> None:
@@ -262,7 +280,7 @@ async def test_leaving_early_closes_the_socket_and_leaks_nothing(pieces_read: in
     gc.collect()  # a generator left half-way would warn here, and warnings are errors
 
 
-async def test_cancelling_a_read_closes_the_socket_and_leaks_nothing() -> None:
+async def test_cancelling_a_read_closes_the_socket_and_leaks_nothing(transport: Opening) -> None:
     gone = anyio.Event()
 
     async def silent(stream: SocketStream) -> None:
@@ -283,7 +301,7 @@ async def test_cancelling_a_read_closes_the_socket_and_leaks_nothing() -> None:
     gc.collect()
 
 
-async def test_closing_twice_is_fine_and_sending_again_opens_again() -> None:
+async def test_closing_twice_is_fine_and_sending_again_opens_again(transport: Opening) -> None:
     answer = saying(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     async with server(answer) as url, transport() as carrier:
         for _ in range(2):
@@ -298,12 +316,12 @@ def pinned(files: Files, host: str, address: str = "127.0.0.1") -> WireRequest:
     return WireRequest("GET", url, {"accept": "*/*"}, b"", address=address)
 
 
-async def body_of(carrier: HttpxTransport, request: WireRequest) -> bytes:
+async def body_of(carrier: Transport, request: WireRequest) -> bytes:
     async with carrier.send(request, connect_timeout=5) as response:
         return b"".join([piece async for piece in response.chunks()])
 
 
-async def test_a_request_goes_to_the_address_it_names_under_its_hosts_own_name() -> None:
+async def test_a_request_goes_to_the_address_it_names_under_its_hosts_own_name(transport: Opening) -> None:
     async with serving({"/it": response(b"ok")}) as files, transport() as carrier:
         assert await body_of(carrier, pinned(files, "nobody.invalid")) == b"ok"
         assert await body_of(carrier, pinned(files, "[2001:db8::1]")) == b"ok"
@@ -314,7 +332,7 @@ async def test_a_request_goes_to_the_address_it_names_under_its_hosts_own_name()
     ]
 
 
-async def test_an_address_of_the_longer_kind_will_do() -> None:
+async def test_an_address_of_the_longer_kind_will_do(transport: Opening) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -324,7 +342,7 @@ async def test_an_address_of_the_longer_kind_will_do() -> None:
 
 
 async def test_the_certificate_must_bear_the_hosts_name_and_not_the_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    transport: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str | None] = []
     tls, trusted = certificate_for("images.example", tmp_path)
@@ -345,7 +363,7 @@ async def test_the_certificate_must_bear_the_hosts_name_and_not_the_address(
 
 
 async def test_a_host_that_is_an_address_is_checked_as_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    transport: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls, trusted = certificate_for("127.0.0.1", tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
@@ -369,7 +387,7 @@ async def test_nothing_of_a_given_client_travels_with_it(monkeypatch: pytest.Mon
         assert set(sent) == {"host", "accept", "accept-encoding", "connection", "user-agent"}
 
 
-async def test_its_connection_serves_no_other_name() -> None:
+async def test_its_connection_serves_no_other_name(transport: Opening) -> None:
     connections: list[object] = []
 
     async def keeps_open(stream: ByteStream) -> None:

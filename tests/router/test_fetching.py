@@ -356,7 +356,7 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     ),
     "brotli": (response(PNG, content_encoding="br"), "'br'"),
     "hung up": (hang_up, "hung up"),
-    "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", "hung up"),
+    "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", "not proper HTTP"),
 }
 
 

@@ -24,6 +24,9 @@ from turnout import (
     StreamInterruptedError,
     StreamStateError,
 )
+from turnout.providers.http import FastTransport
+from turnout.providers.http.connection import Connection
+from turnout.providers.http.request import Place
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -308,15 +311,20 @@ async def test_a_stream_is_read_inside_its_context_once_and_by_one_task(
 async def test_the_connection_serves_again_after_a_whole_stream(
     make_router: MakeRouter, hello: Conversation
 ) -> None:
-    ports: set[str] = set()
-    async with Simulator() as simulator, make_router(simulator, {"r": ["a/m"]}) as router:
+    places: list[Place] = []
+
+    class Counting(FastTransport):
+        async def connect(self, place: Place) -> Connection:
+            places.append(place)
+            return await super().connect(place)
+
+    options = {"transport": Counting()}
+    async with Simulator() as simulator, make_router(simulator, {"r": ["a/m"]}, options=options) as router:
         for _ in range(3):
             async with router.stream(model="r", messages=hello) as stream:
                 await read(stream)
-            pool = router._transport._client._transport._pool  # type: ignore[attr-defined]
-            ports |= {str(id(connection)) for connection in pool.connections}
 
-    assert len(ports) == 1
+    assert len(places) == 1
     assert not any(request.disconnected for request in simulator.requests)
 
 

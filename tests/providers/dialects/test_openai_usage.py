@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import Usage
@@ -91,3 +93,23 @@ def test_reported_costs(cost: Any, amount: str | None) -> None:
 def test_what_is_no_count_is_an_error(wrong: Any) -> None:
     with pytest.raises(UsageError, match="prompt_tokens"):
         read({"usage": {"prompt_tokens": wrong}})
+
+
+COUNTS = st.integers(0, 4) | st.none()
+
+
+@given(
+    usage=st.fixed_dictionaries(
+        {"prompt_tokens": COUNTS, "completion_tokens": COUNTS},
+        optional={
+            "total_tokens": st.integers(0, 8),
+            "prompt_tokens_details": st.none()
+            | st.dictionaries(st.sampled_from(["cached_tokens", "audio_tokens"]), COUNTS),
+            "completion_tokens_details": st.none()
+            | st.dictionaries(st.sampled_from(["reasoning_tokens", "audio_tokens"]), COUNTS),
+        },
+    ),
+    preset=st.sampled_from(["openai", "openai-compatible", "xai"]),
+)
+def test_plain_counts_are_read_as_any_others(usage: dict[str, Any], preset: str) -> None:
+    assert read({"usage": usage}, preset) == read({"usage": {**usage, "unknown": None}}, preset)

@@ -65,6 +65,23 @@ def test_estimates_are_counted_apart() -> None:
     assert (ledger.total.cost, ledger.total.estimated_cost_attempts) == (Decimal(3), 1)
 
 
+def test_tokens_of_every_kind_are_added_up() -> None:
+    usage = Buckets(
+        input=1,
+        cached=2,
+        cache_write=3,
+        cache_write_1h=4,
+        audio_input=5,
+        output=6,
+        reasoning=7,
+        audio_output=8,
+    )
+    ledger = Ledger()
+    for _ in range(2):
+        ledger.record(attempt(usage=usage.usage()))
+    assert ledger.total.usage == usage + usage
+
+
 def test_tags_group_and_a_missing_tag_is_none() -> None:
     ledger = Ledger()
     ledger.record(attempt(tags={"team": "search", "user": "7"}, cost=priced("2")))

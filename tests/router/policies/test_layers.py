@@ -41,9 +41,9 @@ def test_a_stack_holds_what_the_route_uses(route: dict[str, Any], retries: bool,
 def layers(handler: Any) -> list[str]:
     """The names of the modules whose layers a handler consists of, outermost first."""
     found = []
-    while (wrapped := getattr(handler, "__wrapped__", None)) is not None:
-        found.append(wrapped.__module__.rpartition(".")[2])
-        held = dict(zip(wrapped.__code__.co_freevars, wrapped.__closure__, strict=True))
+    while (code := getattr(handler, "__code__", None)) is not None:
+        found.append(handler.__module__.rpartition(".")[2])
+        held = dict(zip(code.co_freevars, handler.__closure__, strict=True))
         handler = held["inner"].cell_contents
     return found
 

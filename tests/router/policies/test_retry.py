@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
@@ -43,20 +41,18 @@ def call_with(settings: Retry, *, max_attempts: int = 20, deadline: float = 100.
 def failing(errors: list[ProviderError]) -> Handler:
     """A handler that raises one error after another, then answers."""
 
-    @asynccontextmanager
-    async def handler(call: Call) -> AsyncIterator[Any]:
+    async def handler(call: Call) -> Any:
         call.journal.sent += 1
         if errors:
             raise errors.pop(0)
-        yield "the answer"
+        return "the answer"
 
     return handler
 
 
 async def run(call: Call, errors: list[ProviderError], clock: ManualClock) -> Reply:
     layer = retry(clock, Random(1), Events())
-    async with layer(failing(errors))(call) as reply:
-        return reply
+    return await layer(failing(errors))(call)
 
 
 @pytest.mark.parametrize("kind", BY_KIND)
