@@ -7,9 +7,9 @@ Reads phases from standard input, one a line: KIND:IN_FLIGHT with the kinds of K
 `memory`; `count:KIND:CALLS`, which makes so many calls and measures nothing; `ready`, which does nothing.
 Between two phases it stands still, so that workers can take turns.
 
-Calls are made in a closed loop: so many tasks, each of which makes a call and then the next. Before the clock
-starts, every connection is open and has carried a call. What takes longer than `patience` seconds is cancelled
-and told as stalled.
+Calls are made in a closed loop: so many tasks, each of which makes a call and then the next. Before the
+clock starts, every connection is open and has carried a call. What takes longer than `patience` seconds is
+cancelled and told as stalled.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from . import payloads
 from .adapters import Client, Task
 from .engines import Engine, engine
 from .upstream import many_files, pin
-
 
 Call = Callable[[], Awaitable[Any]]
 """Makes one call, or takes in one stream."""
@@ -59,6 +58,8 @@ KINDS = {
     "tls-calls": Kind("https", "ok"),
     "tls-stream": Kind("https", "burst", streaming=True),
 }
+LATE = 4.0
+"""Seconds after which a slow client's phase ends with fewer calls than tasks."""
 FEW, MANY, WIDTH = 5_000, 20_000, 16
 """Calls before memory is measured first, those after that, and how many are in flight meanwhile."""
 
@@ -185,7 +186,8 @@ class Loop:
     """Calls without a pause, some of which are measured, while as many are in flight before and after.
 
     The clock starts when as many calls are done as there are tasks, and some time has gone by. It stops when
-    `seconds` are over and as many more are done. Nothing is kept of an answer but how long it took.
+    `seconds` are over and as many more are done; after LATE seconds a tenth of that is enough. Nothing is
+    kept of an answer but how long it took.
     """
 
     def __init__(self, call: Call, width: int, seconds: float, asked: Callable[[], int]) -> None:
@@ -212,7 +214,8 @@ class Loop:
                 return
             if self._ends:
                 self.took.append(now - begun)
-                if now >= self._ends and len(self.took) >= self._width:
+                enough = self._width if now < self._late else self._width / 10
+                if now >= self._ends and len(self.took) >= enough:
                     self._finish()
             elif now >= self._warm and self.done >= self._width:
                 self._begin()
@@ -220,7 +223,7 @@ class Loop:
     def _begin(self) -> None:
         self._requests_before = self._asked()
         self._begun, self._processor = time.perf_counter(), time.process_time()
-        self._ends = self._begun + self._seconds
+        self._ends, self._late = self._begun + self._seconds, self._begun + LATE
 
     def _finish(self) -> None:
         self.wall = time.perf_counter() - self._begun

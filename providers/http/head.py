@@ -12,10 +12,11 @@ import re
 
 MOST_BYTES = 64 * 1024
 """The longest head that is read."""
+# groups are repeated without `+` behind: Python before 3.11.5 loses its way in possessive groups
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _TEXT = rb"[\t -~\x80-\xff]*+"
 _LINE = rb"\r\n" + _NAME + rb":" + _TEXT
-_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: " + _TEXT + rb")?(?:" + _LINE + rb"){0,256}+\r\n\r\n")
+_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: " + _TEXT + rb")?(?:" + _LINE + rb"){0,256}\r\n\r\n")
 _FRAMING = re.compile(
     rb"\n(content-length|transfer-encoding|connection|content-encoding):([^\r]*)", re.IGNORECASE
 )

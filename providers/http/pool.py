@@ -13,7 +13,7 @@ from anyio import Event
 
 from .connection import Connection
 
-MOST_IDLE = 100
+MOST_IDLE = 1_000
 """Idle connections that are kept for one origin."""
 KEPT_FOR = 30.0
 """Seconds for which an idle connection is kept."""

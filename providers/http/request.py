@@ -23,7 +23,7 @@ MOST_URL = 64 * 1024
 PORTS = {"http": 80, "https": 443}
 """The schemes that can be asked, and their ports."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
-_VALUE = re.compile(r"(?:[!-~]++(?:[ \t]++[!-~]++)*+)?")
+_VALUE = re.compile(r"(?:[!-~]++(?:[ \t]++[!-~]++)*)?")
 _HOST = re.compile(r"[!$&'()*+,;=._~%0-9A-Za-z-]++|[0-9A-Fa-f:.]++(?:%[._~0-9A-Za-z-]++)?")
 _ODD = re.compile(r"[\0-\x1f\x7f]")
 _IN_PATH = "!$%&'()*+,-./:;=@[\\]^_|~"

@@ -1,6 +1,6 @@
 """Every attempt written down, and what they took together.
 
-Memory is bounded, sums are not: a ledger keeps the last attempts whole (10 000 unless told otherwise) and,
+Memory is bounded, sums are not: a ledger keeps the last attempts whole (1 000 unless told otherwise) and,
 beside them, running sums for every combination of provider, model, target, route, outcome, day and tags that
 occurred. Combinations are bounded too: once there are `max_groups` of them, attempts with a new combination
 are summed with their tags put together as `(other)`, and once there are twice as many, with everything put
@@ -159,7 +159,7 @@ class Ledger:
     their tags.
     """
 
-    def __init__(self, *, keep: int = 10_000, max_groups: int = 10_000) -> None:
+    def __init__(self, *, keep: int = 1_000, max_groups: int = 10_000) -> None:
         self._kept: deque[Attempt] = deque(maxlen=keep)
         self._max_groups = max_groups
         self._sums: dict[_Key | _Plain, _Sums] = {}
