@@ -131,7 +131,8 @@ class Worker:
     async def measured(self, call: Call, width: int) -> dict[str, Any]:
         """What calls cost with so many in flight."""
         loop = Loop(call, width, self.seconds, self.asked)
-        if not await self.engine.together(loop.task, width, self.patience):
+        await self.engine.together(loop.task, width, self.patience)
+        if not loop.wall:
             raise MeasuringError(f"stalled: {loop.done} calls in {self.patience:.0f} s")
         took, calls = sorted(loop.took), len(loop.took)
         return {
