@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,6 +67,9 @@ def client(session: Session, simulator: Simulator) -> Iterator[Any]:
     client = client_of(session, simulator, "bedrock-runtime")
     yield client
     client.close()
+    with warnings.catch_warnings():  # botocore leaves the socket of a stream that broke off to the collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class TestBotocore:
