@@ -1,4 +1,4 @@
-"""Chunks into one answer, and an answer into chunks: the one place that knows how a stream adds up.
+"""Chunks into one answer: the one place that knows how a stream adds up.
 
 Text, reasoning, refusals, tool arguments, sound and transcripts are joined; lists grow; usage, ids and all
 else keep the last value that is not null, objects key by key. Fields that the contract does not know stay
@@ -7,7 +7,7 @@ where they came: on the answer, the choice, the message, the call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -20,10 +20,8 @@ from .chat import (
     Choice,
     ChunkChoice,
     CustomCall,
-    CustomCallDelta,
     Delta,
     FunctionCall,
-    FunctionCallDelta,
     Logprobs,
     Record,
     ResponseMessage,
@@ -35,11 +33,11 @@ from .chat import (
 from .chat.making import record_of
 
 # The fields that a fold adds up itself; what else is set is kept as it is.
-_CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
+CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
 _CHOICE_OWN = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _DELTA_OWN = frozenset(Delta.model_fields)
 _PLAIN_DELTA = frozenset({"role", "content", "reasoning"})
-_CALL_OWN = frozenset(ToolCallDelta.model_fields)
+CALL_OWN = frozenset(ToolCallDelta.model_fields)
 _CALLED_OWN = frozenset({"name", "arguments", "input"})
 _AUDIO_OWN = frozenset(AudioAnswer.model_fields)
 _LOGPROBS_OWN = frozenset(Logprobs.model_fields)
@@ -88,14 +86,14 @@ class Fold:
             if values["finish_reason"] is not None or values["logprobs"] is not None:
                 folding.add_end(choice)
             if choice.__pydantic_extra__:
-                _keep(folding.rest, choice, _CHOICE_OWN)
+                keep(folding.rest, choice, _CHOICE_OWN)
 
     def _take_up(self, chunk: ChatChunk) -> None:
         """What a chunk says about the answer as such."""
         self._id = self._id or chunk.id
         self._model = self._model or chunk.model
         self._created = self._created or chunk.created
-        _keep(self._rest, chunk, _CHUNK_OWN)
+        keep(self._rest, chunk, CHUNK_OWN)
 
     def response(self) -> ChatResponse:
         """The answer as far as it has come, an empty one before the first chunk."""
@@ -149,7 +147,7 @@ class _CallFold:
                 self.custom = _CalledFold()
             self.custom.add(custom, custom.name, custom.input)
         if delta.__pydantic_extra__:
-            _keep(self.rest, delta, _CALL_OWN)
+            keep(self.rest, delta, CALL_OWN)
 
     def starts_another(self, delta: ToolCallDelta) -> bool:
         """Whether `delta` begins a new call although it bears this one's index, as some servers count."""
@@ -181,7 +179,7 @@ class _CalledFold:
         if given:
             self.given.append(given)
         if delta.__pydantic_extra__:
-            _keep(self.rest, delta, _CALLED_OWN)
+            keep(self.rest, delta, _CALLED_OWN)
 
     def function(self) -> FunctionCall:
         return record_of(FunctionCall, {"name": self.name, "arguments": "".join(self.given), **self.rest})
@@ -207,7 +205,7 @@ class _AudioFold:
             self.data.append(piece.data)
         if piece.transcript is not None:
             self.transcript.append(piece.transcript)
-        _keep(self.rest, piece, _AUDIO_OWN)
+        keep(self.rest, piece, _AUDIO_OWN)
 
     def answer(self) -> AudioAnswer:
         return AudioAnswer(
@@ -228,7 +226,7 @@ class _LogprobsFold:
     def add(self, piece: Logprobs) -> None:
         self.content = _longer(self.content, piece.content)
         self.refusal = _longer(self.refusal, piece.refusal)
-        _keep(self.rest, piece, _LOGPROBS_OWN)
+        keep(self.rest, piece, _LOGPROBS_OWN)
 
     def logprobs(self) -> Logprobs:
         return Logprobs(content=self.content, refusal=self.refusal, **self.rest)
@@ -281,7 +279,7 @@ class _ChoiceFold:
             self.audio = self.audio or _AudioFold()
             self.audio.add(delta.audio)
         if delta.__pydantic_extra__:
-            _keep(self.message_rest, delta, _DELTA_OWN)
+            keep(self.message_rest, delta, _DELTA_OWN)
 
     def add_end(self, choice: ChunkChoice) -> None:
         if choice.finish_reason is not None:
@@ -326,7 +324,7 @@ class _ChoiceFold:
         return record_of(ResponseMessage, fields)
 
 
-def _keep(kept: dict[str, Any], record: Record, own: frozenset[str]) -> None:
+def keep(kept: dict[str, Any], record: Record, own: frozenset[str]) -> None:
     """Keep what the fold of `record` does not add up itself; null never replaces a value."""
     told = record.__pydantic_fields_set__
     if told <= own:
@@ -364,66 +362,3 @@ def _with_details(have: list[dict[str, Any]], new: list[dict[str, Any]]) -> list
 
 def _numbered(detail: dict[str, Any]) -> bool:
     return isinstance(detail.get("index"), int)
-
-
-def unfold(response: ChatResponse) -> Iterator[ChatChunk]:
-    """The answer as a stream: who speaks, what is said, why it ended, and what it took.
-
-    `fold(unfold(response))` gives the response back, provided that its choices have indexes of their own, in
-    order, and that none of its unknown fields bears the name that a chunk has for another thing (`index` on
-    a tool call, `delta` on a choice).
-    """
-    same: dict[str, Any] = {"id": response.id, "created": response.created, "model": response.model}
-    about: dict[str, Any] = {}
-    _keep(about, response, _CHUNK_OWN)
-    yield ChatChunk(
-        **same,
-        **about,
-        choices=[
-            ChunkChoice(index=choice.index, delta=Delta(role=choice.message.role))
-            for choice in response.choices
-        ],
-    )
-    for choice in response.choices:
-        yield ChatChunk(**same, choices=[ChunkChoice(index=choice.index, delta=_delta(choice.message))])
-    for choice in response.choices:
-        yield ChatChunk(**same, choices=[_end(choice)])
-    if response.usage is not None:
-        yield ChatChunk(**same, usage=response.usage)
-
-
-def _delta(message: ResponseMessage) -> Delta:
-    given: dict[str, Any] = {}
-    _keep(given, message, frozenset({"role", "tool_calls", "function_call"}))
-    if message.function_call is not None:
-        given["function_call"] = _function(message.function_call)
-    if message.tool_calls is not None:
-        given["tool_calls"] = [_call(index, call) for index, call in enumerate(message.tool_calls)]
-    return Delta(**given)
-
-
-def _call(index: int, call: ToolCall) -> ToolCallDelta:
-    given: dict[str, Any] = {}
-    _keep(given, call, _CALL_OWN)
-    return ToolCallDelta(
-        index=index,
-        id=call.id,
-        type=call.type,
-        function=_function(call.function) if call.function else None,
-        custom=_custom(call.custom) if call.custom else None,
-        **given,
-    )
-
-
-def _function(call: FunctionCall) -> FunctionCallDelta:
-    return FunctionCallDelta(name=call.name, arguments=call.arguments, **(call.model_extra or {}))
-
-
-def _custom(call: CustomCall) -> CustomCallDelta:
-    return CustomCallDelta(name=call.name, input=call.input, **(call.model_extra or {}))
-
-
-def _end(choice: Choice) -> ChunkChoice:
-    given: dict[str, Any] = {}
-    _keep(given, choice, frozenset({"index", "message", "delta"}))
-    return ChunkChoice(index=choice.index, **given)

@@ -5,6 +5,7 @@ See `pipeline.Reply` for what both can do. A reply owns its connection; `aclose`
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
@@ -19,8 +20,9 @@ from turnout.providers.errors import (
     ProviderError,
     StreamInterruptedError,
 )
-from turnout.providers.folding import Fold, unfold
+from turnout.providers.folding import Fold
 from turnout.providers.transport import WireResponse
+from turnout.providers.unfolding import unfold
 
 from .accounting import Attempt
 from .pipeline import Call, End, Reply
@@ -33,7 +35,7 @@ Connection = AbstractAsyncContextManager[WireResponse]
 _DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal event, so the socket can be reused
 
 
-class WireReply:
+class WireReply(ABC):
     """What both sorts of answers share: who answers, how it ended, and the connection.
 
     `begin` waits for the answer to begin and sets no limit; `finish` reads on to the end of one that the
@@ -64,21 +66,21 @@ class WireReply:
         self._listeners: list[Callable[[Reply], None]] | None = None
 
     @property
+    @abstractmethod
     def response(self) -> ChatResponse:
         """What has come until now."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def begin(self, body: WireResponse) -> None:
         """Wait until the answer has begun; ProviderError if it does not."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def finish(self) -> None:
         """Read an answer that has begun to its end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def at_hand(self) -> ChatChunk | None:
         """The next chunk, if it has come already."""
-        raise NotImplementedError
 
     async def receive(self) -> ChatChunk | None:
         """The next chunk; None at the proper end."""
@@ -112,6 +114,7 @@ class WireReply:
         for listener in listeners or ():
             listener(self)
 
+    @abstractmethod
     async def _drain(self) -> None:
         """Take what stands between an answer's end and that of its bytes."""
 
@@ -140,6 +143,12 @@ class WholeReply(WireReply):
         self.usage = response.usage
         self._pieces = deque(unfold(response)) if self._call.streaming else None
         self.conclude("completed")
+
+    async def finish(self) -> None:
+        """All of it is here."""
+
+    async def _drain(self) -> None:
+        """The body was read to its end."""
 
     def at_hand(self) -> ChatChunk | None:
         """The next piece that a stream of this answer would have."""

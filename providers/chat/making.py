@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from .record import SCALARS, Record
 
+M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound=Record)
 
 _new = object.__new__
@@ -31,13 +32,13 @@ def blank(record: type[Record]) -> dict[str, Any]:
     return {name: field.default for name, field in record.model_fields.items()}
 
 
-def made(record: type[R], values: dict[str, Any], given: set[str], extra: dict[str, Any]) -> R:
+def made(model: type[M], values: dict[str, Any], given: set[str], extra: dict[str, Any] | None) -> M:
     """The instance that holds just these objects.
 
     `values` has every field, in the order of `blank`; `given` names the fields that were set, unknown ones
-    included; `extra` holds the unknown ones.
+    included; `extra` holds the unknown ones, and is None for a model that keeps none.
     """
-    instance = _new(record)
+    instance = _new(model)
     _set_values(instance, values)
     _set_given(instance, given)
     _set_extra(instance, extra)

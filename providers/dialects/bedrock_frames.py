@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from ..chat import ChatChunk, ChatResponse
 from ..dialect import Target
 from ..event_stream import Message, MessageDecoder
-from ..folding import unfold
 from ..framing import BOM
+from ..unfolding import unfold
 from .draft import Json
 from .envelope import loaded, malformed
 from .reading import Frame, Reader, StreamDecoder

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from ..chat import ChatChunk, ChatResponse, ModelList
 from ..dialect import Target
 from ..errors import MalformedResponseError, ProviderError, StreamInterruptedError
-from ..folding import fold, unfold
+from ..folding import fold
 from ..framing import BOM, FrameError, SSEDecoder, SSEEvent
+from ..unfolding import unfold
 from .draft import Json
 from .envelope import empty, kind, load, loaded, malformed, misshapen, reason, strict
 from .error_reading import error_in, page, quote

@@ -7,14 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-Model = TypeVar("Model", bound=BaseModel)
+from turnout.providers.chat import making
 
-_new = object.__new__
-# The slots of every model. Setting them through the class passes over pydantic's own `__setattr__`.
-_set_values = BaseModel.__dict__["__dict__"].__set__
-_set_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
-_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def made(model: type[Model], facts: dict[str, Any], *, extra: dict[str, Any] | None = None) -> Model:
@@ -23,12 +18,7 @@ def made(model: type[Model], facts: dict[str, Any], *, extra: dict[str, Any] | N
     `facts` holds every field of the model, of the type that the field has, and becomes the instance's own;
     `extra` is an empty object for a model that keeps unknown fields, and None for any other.
     """
-    one = _new(model)
-    _set_values(one, facts)
-    _set_given(one, _all_fields(model))
-    _set_extra(one, extra)
-    _set_private(one, None)
-    return one
+    return making.made(model, facts, _all_fields(model), extra)
 
 
 @cache

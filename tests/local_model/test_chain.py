@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from asking import ask
 
 from turnout import Router
 from turnout.providers.errors import AuthenticationError, ContextWindowError
@@ -109,26 +110,17 @@ async def test_thinking_is_switched_by_the_request(router: Router) -> None:
     assert stream.response.text == ANSWER
 
 
-async def ask(router: Router, streaming: bool, **fields: Any) -> Any:
-    if not streaming:
-        return await router.complete(**fields)
-    async with router.stream(**fields) as stream:
-        async for _ in stream:
-            pass
-    return stream.response
-
-
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_tool_loop_ends_with_an_answer(router: Router, streaming: bool) -> None:
     messages: list[Any] = list(HI)
-    reply = await ask(router, streaming, model="assistant", messages=messages, tools=[WEATHER])
+    reply = await ask(router, streaming=streaming, model="assistant", messages=messages, tools=[WEATHER])
     [call] = reply.tool_calls
     assert reply.choices[0].finish_reason == "tool_calls"
     assert call.function.name == "get_weather"
     assert json.loads(call.function.arguments) == {"city": "ok", "days": 0}
     messages.append(reply.choices[0].message.as_message())
     messages.append({"role": "tool", "tool_call_id": call.id, "content": "sunny"})
-    reply = await ask(router, streaming, model="assistant", messages=messages, tools=[WEATHER])
+    reply = await ask(router, streaming=streaming, model="assistant", messages=messages, tools=[WEATHER])
     assert (reply.text, reply.tool_calls) == (ANSWER, [])
 
 
@@ -168,12 +160,12 @@ async def test_stop_and_max_tokens_end_an_answer_early(router: Router) -> None:
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_prompt_too_long_goes_to_the_larger_model(router: Router, streaming: bool) -> None:
     long = [{"role": "user", "content": "word " * 100}]
-    reply = await ask(router, streaming, model="growing", messages=long)
+    reply = await ask(router, streaming=streaming, model="growing", messages=long)
     assert (reply.text, reply.provider) == (ANSWER, "large")
     first, second = reply.trace.attempts
     assert (first.target, first.outcome, first.error.kind) == ("small/tiny", "failed", "context_window")
     assert (second.target, second.outcome) == ("large/tiny", "ok")
-    assert (await ask(router, streaming, model="growing", messages=HI)).provider == "small"
+    assert (await ask(router, streaming=streaming, model="growing", messages=HI)).provider == "small"
 
 
 async def test_where_no_larger_model_is_left_the_error_says_so(router: Router) -> None:
@@ -237,7 +229,7 @@ async def test_many_calls_at_once(router: Router) -> None:
     answers: list[str] = []
 
     async def one(streaming: bool) -> None:
-        answers.append((await ask(router, streaming, model="assistant", messages=HI)).text)
+        answers.append((await ask(router, streaming=streaming, model="assistant", messages=HI)).text)
 
     async with anyio.create_task_group() as tasks:
         for number in range(64):

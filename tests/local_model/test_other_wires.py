@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from asking import ask
 
 from turnout import Router
 from turnout.providers.chat import ChatResponse
@@ -38,19 +39,14 @@ async def router(request: pytest.FixtureRequest, large_server: str) -> AsyncIter
         yield router
 
 
-async def ask(router: Router, *, streaming: bool, **fields: Any) -> ChatResponse:
-    asked: dict[str, Any] = {"model": "local/tiny", "messages": HI, "max_completion_tokens": 500, **fields}
-    if not streaming:
-        return await router.complete(**asked)
-    async with router.stream(**asked) as stream:
-        async for _ in stream:
-            pass
-    return stream.response
+async def asked(router: Router, *, streaming: bool, **fields: Any) -> ChatResponse:
+    usual: dict[str, Any] = {"model": "local/tiny", "messages": HI, "max_completion_tokens": 500}
+    return await ask(router, streaming=streaming, **{**usual, **fields})
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_an_answer_with_its_thought_and_usage(router: Router, streaming: bool) -> None:
-    reply = await ask(router, streaming=streaming)
+    reply = await asked(router, streaming=streaming)
     assert (reply.text, reply.reasoning, reply.finish_reason) == (ANSWER, THOUGHT, "stop")
     assert (reply.provider, reply.model) == ("local", "tiny")
     assert reply.usage is not None
@@ -68,30 +64,30 @@ async def test_pieces_come_one_by_one(router: Router) -> None:
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_thinking_is_switched_by_the_request(router: Router, streaming: bool) -> None:
-    reply = await ask(router, streaming=streaming, enable_thinking=False)
+    reply = await asked(router, streaming=streaming, enable_thinking=False)
     assert (reply.text, reply.reasoning) == (ANSWER, None)
-    reply = await ask(router, streaming=streaming, enable_thinking=True)
+    reply = await asked(router, streaming=streaming, enable_thinking=True)
     assert (reply.text, reply.reasoning) == (ANSWER, THOUGHT)
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_tool_loop_ends_with_an_answer(router: Router, streaming: bool) -> None:
     messages: list[Any] = list(HI)
-    reply = await ask(router, streaming=streaming, messages=messages, tools=[WEATHER])
+    reply = await asked(router, streaming=streaming, messages=messages, tools=[WEATHER])
     [call] = reply.tool_calls
     assert reply.finish_reason == "tool_calls"
     assert call.function is not None
     assert call.function.name == "get_weather"
     assert json.loads(call.function.arguments) == {"city": "ok"}
     messages += [reply.message.as_message(), {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
-    reply = await ask(router, streaming=streaming, messages=messages, tools=[WEATHER])
+    reply = await asked(router, streaming=streaming, messages=messages, tools=[WEATHER])
     assert (reply.text, reply.tool_calls) == (ANSWER, [])
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_an_answer_ends_at_its_limit(router: Router, streaming: bool) -> None:
     endless = [{"role": "user", "content": "<loop>"}]
-    reply = await ask(router, streaming=streaming, messages=endless, max_completion_tokens=16)
+    reply = await asked(router, streaming=streaming, messages=endless, max_completion_tokens=16)
     assert reply.text.split() == ["la"] * 16
     if router.settings.providers["local"].preset == "llama-cpp-messages":
         assert reply.finish_reason == "length"  # on the other wire this server calls a cut answer completed

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnout.providers.chat import ChatChunk, ChatResponse, Record
-from turnout.providers.folding import Fold, fold, unfold
+from turnout.providers.folding import Fold, fold
+from turnout.providers.unfolding import unfold
 
 Records = Callable[[type[Record]], st.SearchStrategy[Any]]
 CITED = {"type": "url_citation", "url_citation": {"url": "https://x.example"}}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asking import ask
 from oracles import check_payload
 
 from turnout import Message, Router
@@ -115,17 +116,9 @@ async def loop(router: Router, *, streamed: bool) -> tuple[ChatResponse, ChatRes
     """One turn that calls tools, and one with their results."""
     asked: dict[str, Any] = {"model": "assistant", "tools": TOOLS, "enable_thinking": True}
 
-    async def ask(messages: list[Any]) -> ChatResponse:
-        if not streamed:
-            return await router.complete(messages=messages, **asked)
-        async with router.stream(messages=messages, **asked) as stream:
-            async for _ in stream:
-                pass
-        return stream.response
-
-    called = await ask([QUESTION])
-    answered = await ask([QUESTION, called.message.as_message(), *results(called.message)])
-    return called, answered
+    called = await ask(router, streaming=streamed, messages=[QUESTION], **asked)
+    history = [QUESTION, called.message.as_message(), *results(called.message)]
+    return called, await ask(router, streaming=streamed, messages=history, **asked)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])

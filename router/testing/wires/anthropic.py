@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..script import Reply, ScriptedCall
-from .base import Asked, Json, arguments, counts, dump, fragments, pieces, sse
+from .base import Asked, Json, NamedInBody, arguments, counts, dump, fragments, pieces, sse
 
 _TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
@@ -46,21 +46,13 @@ def signature(thinking: str) -> str:
     return "sig-" + hashlib.sha256(f"turnout/{thinking}".encode()).hexdigest()[:32]
 
 
-class AnthropicWire:
+class AnthropicWire(NamedInBody):
     """Anthropic's wire."""
 
     name = "anthropic"
     stream_type = "text/event-stream"
     request_id_header = "request-id"
     wrong_key_status = 401
-
-    def model(self, asked: Asked) -> str:
-        """The model asked for."""
-        return str(asked.body.get("model"))
-
-    def streams(self, asked: Asked) -> bool:
-        """Whether a stream is asked for."""
-        return asked.body.get("stream") is True
 
     def last_words(self, asked: Asked) -> str:
         """The text of the user's last message."""

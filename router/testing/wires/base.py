@@ -79,6 +79,18 @@ class Wire(Protocol):
         ...
 
 
+class NamedInBody:
+    """What the wires have in common whose requests name the model and ask for a stream in their bodies."""
+
+    def model(self, asked: Asked) -> str:
+        """The model asked for."""
+        return str(asked.body.get("model") or "")
+
+    def streams(self, asked: Asked) -> bool:
+        """Whether a stream is asked for."""
+        return asked.body.get("stream") is True
+
+
 def render(wire: Wire, asked: Asked, reply: Reply, number: int) -> Answer:
     """The answer that a reply stands for on this wire, the scripted faults among its events."""
     stream = wire.streams(asked)

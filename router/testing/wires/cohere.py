@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..script import Reply, ScriptedCall
-from .base import Asked, Json, counts, fragments, pieces, sse
+from .base import Asked, Json, NamedInBody, counts, fragments, pieces, sse
 
 _PLAIN_MODELS = (
     "command-a-[0-9]*", "command-a-vision*", "command-a-translate*", "command-r*", "command",
@@ -41,21 +41,13 @@ _BOUNDS = {
 _TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class CohereWire:
+class CohereWire(NamedInBody):
     """Cohere's wire."""
 
     name = "cohere"
     stream_type = "text/event-stream"
     request_id_header = "x-debug-trace-id"
     wrong_key_status = 401
-
-    def model(self, asked: Asked) -> str:
-        """The model asked for."""
-        return str(asked.body.get("model") or "")
-
-    def streams(self, asked: Asked) -> bool:
-        """Whether a stream is asked for."""
-        return asked.body.get("stream") is True
 
     def last_words(self, asked: Asked) -> str:
         """The text of the user's last message."""

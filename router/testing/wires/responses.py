@@ -9,28 +9,20 @@ from typing import Any
 from ..faults import envelope
 from ..quirks import quirks
 from ..script import Reply, ScriptedCall
-from .base import CREATED, Asked, Json, counts, fragments, pieces, sse
+from .base import CREATED, Asked, Json, NamedInBody, counts, fragments, pieces, sse
 from .responses_checks import refusal, sealed
 
 _STATUS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _FAILED = {"message": "The model failed.", "type": "server_error", "param": None, "code": "server_error"}
 
 
-class ResponsesWire:
+class ResponsesWire(NamedInBody):
     """The simulator's side of the Responses wire; see `base.Wire`."""
 
     name = "responses"
     stream_type = "text/event-stream; charset=utf-8"
     request_id_header = "x-request-id"
     wrong_key_status = 401
-
-    def model(self, asked: Asked) -> str:
-        """The model asked for."""
-        return str(asked.body.get("model") or "")
-
-    def streams(self, asked: Asked) -> bool:
-        """Whether a stream is asked for."""
-        return asked.body.get("stream") is True
 
     def last_words(self, asked: Asked) -> str:
         """The text of the user's last message."""

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from gemini_requests import HELLO, NEW, OLD, Fields, encoded, said, sent
 from mixed_requests import IMAGE, target_of
 
 from turnout.config.settings import ProviderSettings
@@ -14,31 +15,6 @@ from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialects.gemini import GeminiDialect
 from turnout.providers.errors import MalformedResponseError, UnsupportedError
 from turnout.providers.targets import resolve
-
-Fields = dict[str, Any]
-Sent = tuple[Fields, list[str]]
-
-OLD, NEW = "gemini-2.5-flash", "gemini-3.8-flash"
-HELLO: Fields = {"role": "user", "content": "Hello"}
-
-
-def encoded(model: str, *, preset: str = "gemini", drop: bool = False, **fields: Any) -> Any:
-    """The request as it is sent."""
-    request = ChatCompletion.parse({"model": "m", "messages": [HELLO], **fields})
-    target = target_of(preset, model, on_unsupported="drop" if drop else "refuse")
-    return GeminiDialect().encode(request, target)
-
-
-def sent(model: str, **fields: Any) -> Sent:
-    """The body, and what had to change."""
-    wire = encoded(model, **fields)
-    return json.loads(wire.body), [f"{one.field} {one.action}" for one in wire.adaptations]
-
-
-def said(model: str, *messages: Fields, **fields: Any) -> tuple[Any, list[str]]:
-    """The contents of a conversation, and what had to change."""
-    body, changes = sent(model, messages=list(messages), **fields)
-    return body["contents"], changes
 
 
 def function(name: str = "now", **more: Any) -> Fields:

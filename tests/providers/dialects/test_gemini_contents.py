@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from mixed_requests import IMAGE, PIXEL, SOUND, target_of
-
-from turnout.providers.chat import ChatCompletion
-from turnout.providers.dialects.gemini import GeminiDialect
-
-Fields = dict[str, Any]
-Sent = tuple[Fields, list[str]]
-
-OLD, NEW = "gemini-2.5-flash", "gemini-3.8-flash"
-HELLO: Fields = {"role": "user", "content": "Hello"}
-
-
-def encoded(model: str, *, preset: str = "gemini", drop: bool = False, **fields: Any) -> Any:
-    """The request as it is sent."""
-    request = ChatCompletion.parse({"model": "m", "messages": [HELLO], **fields})
-    target = target_of(preset, model, on_unsupported="drop" if drop else "refuse")
-    return GeminiDialect().encode(request, target)
-
-
-def sent(model: str, **fields: Any) -> Sent:
-    """The body, and what had to change."""
-    wire = encoded(model, **fields)
-    return json.loads(wire.body), [f"{one.field} {one.action}" for one in wire.adaptations]
-
+from gemini_requests import HELLO, NEW, OLD, Fields, said
+from mixed_requests import IMAGE, PIXEL, SOUND
 
 SKIP = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
-
-
-def said(model: str, *messages: Fields, **fields: Any) -> tuple[Any, list[str]]:
-    """The contents of a conversation, and what had to change."""
-    body, changes = sent(model, messages=list(messages), **fields)
-    return body["contents"], changes
 
 
 def call(identity: str, arguments: str = "{}", name: str = "now") -> Fields:

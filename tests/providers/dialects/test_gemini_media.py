@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from mixed_requests import IMAGE, SOUND, target_of
+from gemini_requests import HELLO, NEW, OLD, Fields, sent
+from mixed_requests import IMAGE, SOUND
 
-from turnout.providers.chat import ChatCompletion
-from turnout.providers.dialects.gemini import GeminiDialect
 from turnout.providers.errors import UnsupportedError
-
-Fields = dict[str, Any]
-Sent = tuple[Fields, list[str]]
-
-OLD, NEW = "gemini-2.5-flash", "gemini-3.8-flash"
-HELLO: Fields = {"role": "user", "content": "Hello"}
-
-
-def encoded(model: str, *, preset: str = "gemini", drop: bool = False, **fields: Any) -> Any:
-    """The request as it is sent."""
-    request = ChatCompletion.parse({"model": "m", "messages": [HELLO], **fields})
-    target = target_of(preset, model, on_unsupported="drop" if drop else "refuse")
-    return GeminiDialect().encode(request, target)
-
-
-def sent(model: str, **fields: Any) -> Sent:
-    """The body, and what had to change."""
-    wire = encoded(model, **fields)
-    return json.loads(wire.body), [f"{one.field} {one.action}" for one in wire.adaptations]
 
 
 def image(url: str) -> Fields:

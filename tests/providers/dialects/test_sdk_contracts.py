@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 import pytest
 from groq.types.chat.completion_create_params import CompletionCreateParams as GroqRequest
 from mistralai.client.models import ChatCompletionRequest, ChatCompletionStreamRequest
+from mixed_requests import STRICT, assert_understood, check_typed, target_of
 from openai.types.chat import completion_create_params as openai_types
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from turnout.config.settings import ProviderSettings
 from turnout.providers.chat import ChatCompletion
-from turnout.providers.dialect import Target
 from turnout.providers.dialects.openai_encoding import encode
-from turnout.providers.targets import resolve
 
 Fields = dict[str, Any]
 
-STRICT = ConfigDict(extra="forbid", strict=True)
 OPENAI = TypeAdapter(list[openai_types.CompletionCreateParamsNonStreaming], config=STRICT)
 OPENAI_STREAM = TypeAdapter(list[openai_types.CompletionCreateParamsStreaming], config=STRICT)
 GROQ = TypeAdapter(list[GroqRequest], config=STRICT)
@@ -115,51 +111,11 @@ def requests(count: int, seed: int) -> list[ChatCompletion]:
     return made
 
 
-def target(preset: str, model: str) -> Target:
-    settings = ProviderSettings.model_validate(
-        {"preset": preset, "base_url": "https://h.example", "api_key": "k"}
-    )
-    made = resolve("p", settings, model, env={})
-    return Target(**{name: getattr(made, name) for name in made.__slots__} | {"on_unsupported": "drop"})
-
-
-def read_through(value: Any) -> None:
-    """Go through all of a validated value: pydantic checks an SDK's Iterable only while it is read."""
-    if isinstance(value, Mapping):
-        for item in value.values():
-            read_through(item)
-    elif value is not None and not isinstance(value, (str, int, float)):
-        for item in value:
-            read_through(item)
-
-
-def check_typed(adapter: TypeAdapter[Any], payload: Fields) -> None:
-    """Validate a payload against an SDK's TypedDict, unknown keys refused at every depth."""
-    try:
-        read_through(adapter.validate_python([payload]))
-    except ValidationError as error:
-        pytest.fail(f"{json.dumps(payload)}\n{error}")
-
-
-def assert_understood(payload: Any, understood: Any, path: str = "") -> None:
-    """Everything in a payload must come out of the SDK's own model again."""
-    if isinstance(payload, dict):
-        for name, value in payload.items():
-            assert name in understood, f"{path}.{name} is not known to the SDK"
-            assert_understood(value, understood[name], f"{path}.{name}")
-    elif isinstance(payload, list):
-        assert len(payload) == len(understood), path
-        for place, (item, other) in enumerate(zip(payload, understood, strict=True)):
-            assert_understood(item, other, f"{path}[{place}]")
-    else:
-        assert payload == understood, path
-
-
 @pytest.mark.parametrize("preset", ["openai", "azure"])
 @pytest.mark.parametrize("model", ["gpt-4o", "o3", "gpt-5-mini", "gpt-5.1", "gpt-5.5", "gpt-6-astra"])
 def test_openai(preset: str, model: str) -> None:
     for request in requests(250, seed=1):
-        payload = json.loads(encode(request, target(preset, model)).body)
+        payload = json.loads(encode(request, target_of(preset, model)).body)
         check_typed(OPENAI_STREAM if payload.get("stream") else OPENAI, payload)
 
 
@@ -168,13 +124,13 @@ def test_openai(preset: str, model: str) -> None:
 )
 def test_groq(model: str) -> None:
     for request in requests(250, seed=2):
-        check_typed(GROQ, json.loads(encode(request, target("groq", model)).body))
+        check_typed(GROQ, json.loads(encode(request, target_of("groq", model)).body))
 
 
 @pytest.mark.parametrize("model", ["mistral-large-latest", "mistral-medium-latest", "magistral-small"])
 def test_mistral(model: str) -> None:
     for request in requests(250, seed=3):
-        payload = json.loads(encode(request, target("mistral", model)).body)
+        payload = json.loads(encode(request, target_of("mistral", model)).body)
         sdk = ChatCompletionStreamRequest if payload.get("stream") else ChatCompletionRequest
         understood = sdk.model_validate(payload).model_dump(mode="json", by_alias=True)
         assert_understood(payload, understood)
