@@ -95,7 +95,8 @@ def _matches(pattern: str, name: str) -> bool:
 def _seed_rows() -> Mapping[str, Price]:
     text = files(__package__ or "turnout.config").joinpath("prices.yaml").read_text("utf-8")
     rows: dict[str, Price] = {}
-    for group in yaml.safe_load(text):
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+    for group in yaml.load(text, Loader=loader):  # noqa: S506
         for preset in group["presets"]:
             for prefix in group.get("prefixes", ("",)):
                 for model, row in group["models"].items():

@@ -44,7 +44,7 @@ OnUnsupported = Literal["refuse", "drop", "warn"]
 class Section(BaseModel):
     """A frozen part of the settings; a key it does not know is an error, and no error shows a value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class Timeouts(Section):
@@ -275,9 +275,9 @@ class Defaults(Section):
     """The whole call, in seconds."""
     max_attempts: Count = Field(default=4, ge=1, le=100)
     """Attempts over all targets of one call."""
-    retry: Retry = Retry()
+    retry: Retry = Field(default_factory=Retry)
     """Tries of each target."""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Field(default_factory=Timeouts)
     """Limits of each attempt."""
     fallback_on: tuple[Kind, ...] = FALLBACK_ON
     """Kinds of error after which the next target is tried."""
@@ -350,7 +350,7 @@ class Settings(Section):
     """Accounts and servers, by the name that targets use."""
     routes: Mapping[str, Route] = Field(default_factory=dict)
     """Names that callers use as `model`."""
-    defaults: Defaults = Defaults()
+    defaults: Defaults = Field(default_factory=Defaults)
     """What holds where nothing nearer says otherwise."""
     prices: Mapping[str, PriceRow] = Field(default_factory=dict)
     """By `provider/model`, where `*` stands for any run of characters."""
@@ -362,9 +362,3 @@ class Settings(Section):
         if isinstance(value, Mapping):
             return {key: item for key, item in value.items() if item is not None}
         return value
-
-
-PriceRow.model_rebuild()
-ChainNode.model_rebuild()
-Route.model_rebuild()
-Settings.model_rebuild()

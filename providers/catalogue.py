@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 ThinkingStyle = Literal[
     "none",  # no control on the wire
@@ -44,7 +44,7 @@ Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "sigv4", "non
 class Strict(BaseModel):
     """A frozen part of a row; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Thinking(Strict):
@@ -204,7 +204,7 @@ class Preset(Strict):
     is asked for a stream, which ends with its reader."""
     stream_usage: Literal["option", "always"] = "option"
     """`option`: stream_options.include_usage must be asked for; `always`: it comes unasked, none is sent."""
-    thinking: Thinking = Thinking()
+    thinking: Thinking = Field(default_factory=Thinking)
     thinking_rules: Annotated[tuple[ThinkingRule, ...], BeforeValidator(_flat)] = ()
     """Looked through in order before `thinking`."""
     model_rules: Annotated[tuple[ModelRule, ...], BeforeValidator(_flat)] = ()

@@ -19,7 +19,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -235,16 +234,23 @@ def _make_client() -> Any:
     httpx = importlib.import_module("httpx")  # here, so that importing turnout stays cheap
     return httpx.AsyncClient(
         follow_redirects=False,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+        cookies=_no_cookies(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0),
     )
+
+
+def _no_cookies() -> Any:
+    """A jar that takes none."""
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # here, for the same reason
+
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
 
 
 def _make_pinned_client() -> Any:
     httpx = importlib.import_module("httpx")
     return httpx.AsyncClient(
         follow_redirects=False,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+        cookies=_no_cookies(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         trust_env=False,  # a proxy would choose the address itself
         verify=httpx.create_ssl_context(),  # the certificates that the environment names hold all the same

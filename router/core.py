@@ -28,7 +28,6 @@ from ._version import __version__
 from .accounting import Ledger
 from .clock import Clock, SystemClock
 from .events import Events
-from .explaining import Explanation, explain
 from .pipeline import Call, Handler, Journal, Layer, Reply, stack
 from .planning import Plan, Planner
 from .policies.account import account
@@ -41,6 +40,7 @@ from .tokens import TokenFunction, Tokens
 from .wire import Wire, list_models, within
 
 if TYPE_CHECKING:
+    from .explaining import Explanation
     from .sync import SyncRouter
 
 Request = ChatCompletion | Mapping[str, Any] | None
@@ -158,6 +158,8 @@ class Router:
         **fields: Any,
     ) -> Explanation:
         """What would be done with a request, and the most that it may take; sends nothing."""
+        from .explaining import explain
+
         checked = _checked(request, fields)
         return explain(self._call(checked, bool(checked.stream), deadline, None, on_unsupported))
 

@@ -1,7 +1,5 @@
 """One piece of a streamed answer; reading one is the hottest path there is, so these models stay plain."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from .record import Count, NullAsEmptyList, NullAsEmptyObject, Record, always

@@ -1,7 +1,5 @@
 """The messages of a conversation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -50,27 +48,27 @@ class Message(FrozenRecord):
     """Signed or encrypted thinking, which only the provider it came from gets back, word for word."""
 
     @classmethod
-    def system(cls, content: Content, **fields: Any) -> Message:
+    def system(cls, content: Content, **fields: Any) -> "Message":
         """Standing instructions."""
         return cls(role="system", content=content, **fields)  # type: ignore[arg-type]  # pydantic reads dicts
 
     @classmethod
-    def developer(cls, content: Content, **fields: Any) -> Message:
+    def developer(cls, content: Content, **fields: Any) -> "Message":
         """Standing instructions, as reasoning models call them."""
         return cls(role="developer", content=content, **fields)  # type: ignore[arg-type]
 
     @classmethod
-    def user(cls, content: Content, **fields: Any) -> Message:
+    def user(cls, content: Content, **fields: Any) -> "Message":
         """What the person says."""
         return cls(role="user", content=content, **fields)  # type: ignore[arg-type]
 
     @classmethod
-    def assistant(cls, content: Content | None = None, **fields: Any) -> Message:
+    def assistant(cls, content: Content | None = None, **fields: Any) -> "Message":
         """What the model said; without content it needs tool_calls, a refusal or audio."""
         return cls(role="assistant", content=content, **fields)  # type: ignore[arg-type]
 
     @classmethod
-    def tool(cls, call_id: str, content: Content, **fields: Any) -> Message:
+    def tool(cls, call_id: str, content: Content, **fields: Any) -> "Message":
         """The result of the call with that id."""
         return cls(role="tool", tool_call_id=call_id, content=content, **fields)  # type: ignore[arg-type]
 

@@ -1,7 +1,5 @@
 """The list of models that a provider, or turnout itself, offers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from .record import NullAsEmptyList, Record, SecondsOrNull, always

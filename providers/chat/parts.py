@@ -1,7 +1,5 @@
 """Content parts: the pieces of a message that is more than plain text, told apart by their `type`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 

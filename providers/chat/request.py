@@ -1,7 +1,5 @@
 """The normalized request: what a caller asks for, whichever provider answers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -171,7 +169,7 @@ class ChatCompletion(FrozenRecord):
     """How the provider's own web search should work."""
 
     @classmethod
-    def parse(cls, value: Mapping[str, Any] | ChatCompletion) -> ChatCompletion:
+    def parse(cls, value: "Mapping[str, Any] | ChatCompletion") -> "ChatCompletion":
         """The checked request; `RequestError` names the first field that breaks the contract."""
         if type(value) is dict:
             simple = simple_request(cls, value)
@@ -187,7 +185,7 @@ class ChatCompletion(FrozenRecord):
             raise request_error(error, value) from None
 
     @model_validator(mode="after")
-    def _contract(self) -> ChatCompletion:
+    def _contract(self) -> "ChatCompletion":
         if not is_simple(self):
             modernize(self)
             check(self)

@@ -1,7 +1,5 @@
 """A whole answer. Reading is tolerant: null lists, unknown words and unknown fields never stop it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from .message import AudioReference, Message

@@ -1,7 +1,5 @@
 """Tools that a model may call, and the calls it makes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """What an answer took, in tokens and in money."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Literal
 
@@ -51,7 +49,7 @@ class Usage(Record):
     """What the prompt's tokens were."""
 
     @model_validator(mode="after")
-    def _sum(self) -> Usage:
+    def _sum(self) -> "Usage":
         if not self.total_tokens:
             self.total_tokens = self.prompt_tokens + self.completion_tokens
         return self

@@ -29,7 +29,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 class AttemptError(BaseModel):
     """Why an attempt did not succeed; holds no key and no header."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     kind: Kind
     """The class of the error, as YAML and policies call it."""
@@ -58,7 +58,7 @@ class AttemptError(BaseModel):
 class Attempt(BaseModel):
     """One target tried once: the line of the ledger."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     target: str
     """`provider/model`."""
@@ -108,7 +108,7 @@ class Attempt(BaseModel):
 class Trace(BaseModel):
     """How one call was routed. Its totals are sums over all attempts, the failed and cancelled ones too."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     route: str | None = None
     """The route that the call named; None where it named the target itself."""

@@ -116,6 +116,7 @@ async def test_a_tool_loop_ends_with_an_answer(router: Router, streaming: bool) 
     reply = await ask(router, streaming=streaming, model="assistant", messages=messages, tools=[WEATHER])
     [call] = reply.tool_calls
     assert reply.choices[0].finish_reason == "tool_calls"
+    assert call.function is not None
     assert call.function.name == "get_weather"
     assert json.loads(call.function.arguments) == {"city": "ok", "days": 0}
     messages.append(reply.choices[0].message.as_message())
