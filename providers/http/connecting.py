@@ -15,6 +15,7 @@ from itertools import chain, zip_longest
 from typing import Any, TypeAlias
 
 import anyio
+from sniffio import current_async_library
 
 from ..carrying import HUNG_UP, NEVER_SENT, NOT_REACHED, PROXY_REFUSED, READ_BROKE, failed
 from .connection import Connection, Plain, Secured
@@ -51,9 +52,19 @@ async def connect(place: Place, context: ssl.SSLContext) -> Connection:
 
 async def _reached(host: str, port: int) -> Connection:
     try:
-        return Plain(await _first_of(await _addresses(host, port)))
+        connected = await _first_of(await _addresses(host, port))
     except OSError as error:
         raise failed(NOT_REACHED, error, code=NEVER_SENT) from None
+    return _held(connected)
+
+
+def _held(connected: socket.socket) -> Connection:
+    """The connection in the way that suits whatever runs the tasks."""
+    if current_async_library() != "asyncio":
+        return Plain(connected)
+    from .watched import Watched  # here: programs on trio need not import asyncio
+
+    return Watched(connected)
 
 
 async def _secured(connection: Connection, name: str, context: ssl.SSLContext) -> Connection:
