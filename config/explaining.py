@@ -9,20 +9,20 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .findings import Finding, Path, spell, value_at, written_path
+from .policies import Breaker, Hedge, Limits, Retry, RetryBudget, SlowStream, Timeouts
+from .sections import Kind
 from .settings import (
     NODE_KEYS,
     ChainNode,
     Defaults,
-    Kind,
+    PoolNode,
     PriceRow,
     PriceTier,
     ProviderSettings,
-    Retry,
     Route,
     RouteNode,
     Settings,
     TargetNode,
-    Timeouts,
 )
 from .suggestions import closest, did_you_mean
 
@@ -32,12 +32,23 @@ _NAMED: dict[str, tuple[str, type[BaseModel]]] = {
     "routes": ("route", Route),
     "prices": ("price", PriceRow),
 }
-_NESTED: dict[str, type[BaseModel]] = {"retry": Retry, "timeouts": Timeouts}
-_NODES: dict[str, type[BaseModel]] = {"target": TargetNode, "route": RouteNode, "chain": ChainNode}
+_NESTED: dict[str, type[BaseModel]] = {
+    "retry": Retry,
+    "timeouts": Timeouts,
+    "breaker": Breaker,
+    "retry_budget": RetryBudget,
+    "limits": Limits,
+    "hedge": Hedge,
+    "slow_stream": SlowStream,
+}
+_NODES: dict[str, type[BaseModel]] = {
+    "target": TargetNode,
+    "route": RouteNode,
+    "chain": ChainNode,
+    "pool": PoolNode,
+}
 _MARKS = ("[key]", *(f"<{key}>" for key in NODE_KEYS))
 """Steps of pydantic's locations that no user wrote."""
-_LATER = ("breaker", "limits", "budget", "hedge", "strategy", "weight")
-"""Words of larger routers that this version has no meaning for; a plain 'unknown key' would puzzle."""
 
 
 def explain(error: ValidationError, value: object) -> list[Finding]:
@@ -133,8 +144,6 @@ def _unknown_key(path: Path, value: object) -> str:
     model, where = _model(path[:-1], value)
     options = [*model.model_fields, *(_ALSO_AT_TOP if model is Settings else ())]
     near = did_you_mean(key, options)
-    if not near and key in _LATER:
-        return f"{key!r} in {where} is not available in this version; leave it out"
     return f"unknown key {key!r} in {where}" + (near or f"; it takes {', '.join(options)}")
 
 

@@ -6,8 +6,9 @@ import ast
 import inspect
 from typing import Any
 
-from . import settings as models
-from .settings import Section, Settings
+from . import policies, settings
+from .sections import Section
+from .settings import Settings
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "An environment variable."}
 _TYPED = frozenset({"integer", "number"})
@@ -46,7 +47,7 @@ def json_schema() -> dict[str, Any]:
 
 def _describe(schema: dict[str, Any], name: str) -> None:
     """Put the docstrings of a model's fields into its schema, where an editor shows them."""
-    model = getattr(models, name, None)
+    model = getattr(settings, name, None) or getattr(policies, name, None)
     if not (inspect.isclass(model) and issubclass(model, Section)):
         return
     body = ast.parse(inspect.getsource(model)).body[0]
@@ -59,7 +60,7 @@ def _describe(schema: dict[str, Any], name: str) -> None:
 def _node(definitions: dict[str, Any]) -> dict[str, Any]:
     nodes = [
         {"$ref": f"#/$defs/{name}"}
-        for name in ("TargetNode", "RouteNode", "ChainNode")
+        for name in ("TargetNode", "RouteNode", "ChainNode", "PoolNode")
         if name in definitions
     ]
     shorthand = {"type": "string", "minLength": 1, "description": "provider/model, or the name of a route."}

@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -20,64 +18,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .connections import ApiKey, BaseUrl, FunctionName, Headers
-from .durations import Count, Duration, Factor, Flag, Money
+from .durations import Count, Duration, Flag, Money
+from .policies import Breaker, Hedge, Limits, Retry, RetryBudget, SlowStream, Timeouts
 from .scalars import resolved
+from .sections import FALLBACK_ON, Kind, OnInterrupt, OnUnsupported, Section
 from .suggestions import did_you_mean
-
-Kind = Literal[
-    "authentication", "permission", "not_found", "invalid_request", "context_window", "content_policy",
-    "rate_limit", "quota", "timeout", "overloaded", "server", "connection", "malformed", "interrupted",
-    "empty", "refusal", "unsupported",
-]  # fmt: skip
-"""The class of an error, as the word that YAML, logs and the ledger use."""
-
-RETRY_ON: tuple[Kind, ...] = ("rate_limit", "overloaded", "server", "connection", "timeout")
-FALLBACK_ON: tuple[Kind, ...] = (
-    "rate_limit", "quota", "overloaded", "server", "connection", "timeout", "malformed", "interrupted",
-    "empty", "context_window", "authentication", "permission", "not_found", "unsupported",
-)  # fmt: skip
-
-OnUnsupported = Literal["refuse", "drop", "warn"]
-"""What to do with a hint that a target cannot express: refuse the target, or send without it."""
-
-
-class Section(BaseModel):
-    """A frozen part of the settings; a key it does not know is an error, and no error shows a value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
-
-
-class Timeouts(Section):
-    """Limits of one attempt, in seconds; None means no limit of its own."""
-
-    connect: Duration = 5.0
-    """Until the connection stands."""
-    first_token: Duration = 60.0
-    """From sending until the first text, reasoning or tool call; comments and role chunks do not count."""
-    idle: Duration = 30.0
-    """Between two pieces of a stream."""
-    attempt: Duration | None = None
-    """The whole attempt, stream included."""
-
-
-class Retry(Section):
-    """How often one target is tried, for which kinds, and how long to wait between."""
-
-    attempts: Count = Field(default=2, ge=1, le=20)
-    """Tries of one target, the first included."""
-    on: tuple[Kind, ...] = RETRY_ON
-    """Kinds of error that another try of the same target may cure."""
-    base: Duration = 0.25
-    """First backoff ceiling, in seconds; full jitter draws below it."""
-    rate_limit_base: Duration = 1.0
-    """The same after a rate limit, in seconds."""
-    factor: Factor = Field(default=2.0, ge=1, allow_inf_nan=False)
-    """What the ceiling is multiplied with after each try."""
-    cap: Duration = 8.0
-    """The ceiling never exceeds this, in seconds."""
-    max_server_wait: Duration = 20.0
-    """A longer wait asked for by the server moves on to the next target."""
-
 
 MODEL_KEYS = (
     "thinking", "images", "audio", "files", "tools", "forced_tools", "json_schema", "thinking_off",
@@ -119,6 +64,12 @@ class ProviderSettings(Section):
     """The largest image or file that is fetched; all of one call together may be five times as large."""
     token_from: FunctionName | None = None
     """`package.module:function` that gives a short-lived token, sent as Bearer in place of a key."""
+    breaker: Breaker | None = None
+    """When its targets are left alone for a while; None: as the defaults say."""
+    retry_budget: RetryBudget | None = None
+    """How much retries and hedges may add to its traffic; None: as the defaults say."""
+    limits: Limits | None = None
+    """What it may be asked in a minute and at a time."""
 
     @model_validator(mode="before")
     @classmethod
@@ -148,7 +99,14 @@ def _override_name(name: str) -> str:
     return name
 
 
-class TargetNode(Section):
+class Member(Section):
+    """A node, which may be a member of a pool."""
+
+    weight: Count = Field(default=1, ge=0)
+    """Its share of a pool's traffic, beside the other members'; 0 sends nothing there."""
+
+
+class TargetNode(Member):
     """A provider's model with what is particular to it on this route."""
 
     target: str = Field(pattern=r"^[^/\s]+/\S+$")
@@ -176,21 +134,34 @@ class TargetNode(Section):
         return self.target.partition("/")[2]
 
 
-class RouteNode(Section):
+class RouteNode(Member):
     """Another route, standing here with all its targets."""
 
     route: str = Field(min_length=1)
     """The route's name."""
 
 
-class ChainNode(Section):
+class ChainNode(Member):
     """Nodes tried in order."""
 
     chain: tuple[Node, ...] = Field(min_length=1)
     """At least one node."""
 
 
-NODE_KEYS = ("target", "route", "chain")
+class PoolNode(Member):
+    """Nodes among which a strategy chooses; the others follow in its order if the first one fails."""
+
+    pool: tuple[Node, ...] = Field(min_length=1)
+    """At least one node."""
+    strategy: str = "ordered"
+    """One of the strategies by name, or `package.module:function` for one of your own."""
+    by: Literal["user", "session", "prompt"] = "user"
+    """What `sticky` holds on to."""
+    max_price: Money | None = None
+    """US dollars that a call may cost by estimate; `least_cost` leaves out what costs more."""
+
+
+NODE_KEYS = ("target", "route", "chain", "pool")
 """The keys that say what a node is; each node has exactly one of them."""
 
 
@@ -198,16 +169,11 @@ def _node(value: object) -> object:
     """The full form of a node's shorthand; an error in plain words where it is none of the three."""
     if isinstance(value, str):
         return {"target": value} if "/" in value else {"route": value}
-    if isinstance(value, (TargetNode, RouteNode, ChainNode)):
+    if isinstance(value, Member):
         return value
     if not isinstance(value, Mapping):
         raise PydanticCustomError(
-            "node", "write provider/model, a route's name, or a mapping with target, route or chain"
-        )
-    if "pool" in value:
-        raise PydanticCustomError(
-            "node",
-            "pools are not available in this version; list the targets under chain, the best one first",
+            "node", "write provider/model, a route's name, or a mapping with target, route, chain or pool"
         )
     named = [key for key in NODE_KEYS if key in value]
     if len(named) == 1:
@@ -215,7 +181,7 @@ def _node(value: object) -> object:
     said = (
         f"{named[0]} and {named[1]} exclude each other"
         if named
-        else "one of target, route or chain is missing"
+        else "one of target, route, chain or pool is missing"
     )
     near = "" if named else next(filter(None, (did_you_mean(str(key), NODE_KEYS) for key in value)), "")
     raise PydanticCustomError("node", "{said}{near}", {"said": said, "near": near})
@@ -231,7 +197,8 @@ def _node_tag(value: object) -> str | None:
 Node = Annotated[
     Annotated[TargetNode, Tag("<target>")]
     | Annotated[RouteNode, Tag("<route>")]
-    | Annotated[ChainNode, Tag("<chain>")],
+    | Annotated[ChainNode, Tag("<chain>")]
+    | Annotated[PoolNode, Tag("<pool>")],
     Discriminator(_node_tag),
     BeforeValidator(_node),
 ]
@@ -259,8 +226,14 @@ class Route(Section):
     """Where to go at once when a target's content filter refused; the call ends there."""
     on_unsupported: OnUnsupported | None = None
     """What happens to hints that a target cannot express; None: the defaults'."""
-    on_interrupt: Literal["raise"] | None = None
-    """What happens to a stream that breaks after its first word; None: raise."""
+    on_interrupt: OnInterrupt | None = None
+    """What happens to a stream that breaks after its first word; None: the defaults'."""
+    slow_stream: SlowStream | None = None
+    """When a stream is too slow to wait for; None: the defaults'."""
+    hedge: Hedge | None = None
+    """When the next target is started beside the first; None: the defaults'."""
+    reject: tuple[FunctionName, ...] = ()
+    """`package.module:function`, each asked of every answer whether another target is to be tried instead."""
 
     @model_validator(mode="before")
     @classmethod
@@ -283,6 +256,16 @@ class Defaults(Section):
     """Kinds of error after which the next target is tried."""
     on_unsupported: OnUnsupported = "refuse"
     """What happens to hints that a target cannot express."""
+    on_interrupt: OnInterrupt = "raise"
+    """What happens to a stream that breaks after its first word."""
+    slow_stream: SlowStream | None = None
+    """When a stream is too slow to wait for; None: never."""
+    breaker: Breaker | None = None
+    """When a target is left alone for a while; None: never."""
+    retry_budget: RetryBudget | None = None
+    """How much retries and hedges may add to a provider's traffic; None: as much as each call may."""
+    hedge: Hedge | None = None
+    """When the next target is started beside the first; None: never."""
 
 
 class PriceRow(Section):

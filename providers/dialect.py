@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
-from turnout.config.settings import OnUnsupported, Timeouts
+from turnout.config.policies import Timeouts
+from turnout.config.sections import OnUnsupported
 
 from .catalogue import Preset
 from .chat import ChatChunk, ChatCompletion, ChatResponse, ModelList

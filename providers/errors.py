@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from turnout.config.errors import TurnoutError
-from turnout.config.settings import Kind
+from turnout.config.sections import Kind
 
 if TYPE_CHECKING:
     from .chat import ChatResponse, Usage

@@ -10,7 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from turnout.config.connections import check_api_key, check_base_url
 from turnout.config.errors import ConfigError
-from turnout.config.settings import ProviderSettings, Timeouts
+from turnout.config.policies import Timeouts
+from turnout.config.settings import ProviderSettings
 from turnout.config.suggestions import did_you_mean
 
 from .access_keys import access_keys, bearer_token

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from turnout.config.loading import load_settings, parse_settings
 from turnout.config.prices import PriceBook
-from turnout.config.settings import OnUnsupported, Settings
+from turnout.config.sections import OnUnsupported
+from turnout.config.settings import Settings
 from turnout.config.suggestions import did_you_mean
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
@@ -28,13 +29,11 @@ from ._version import __version__
 from .accounting import Ledger
 from .clock import Clock, SystemClock
 from .events import Events
-from .pipeline import Call, Handler, Journal, Layer, Reply, stack
-from .planning import Plan, Planner
-from .policies.account import account
-from .policies.deadline import deadline as keep_deadline
-from .policies.fallback import fallback
-from .policies.observe import observe
-from .policies.retry import retry
+from .health.board import Board
+from .pipeline import Call, Journal, Reply
+from .planning import Planner
+from .policies.account import Books
+from .stacking import Stacks
 from .stream import ChatStream
 from .tokens import TokenFunction, Tokens
 from .wire import Wire, list_models, within
@@ -82,11 +81,11 @@ class Router:
         self._transport = transport or default_transport(client, user_agent=f"turnout/{__version__}")
         self._tokens = Tokens(self.settings, tokens, self._clock)
         self._wire = Wire(self._transport, self._clock, tokens=self._tokens)
-        self._planner = Planner(
-            self.settings, self._resolve, PriceBook.seed().with_overrides(self.settings.prices)
-        )
-        self._handlers: dict[tuple[bool, bool], Handler] = {}
+        self._board = Board()
+        prices = PriceBook.seed().with_overrides(self.settings.prices)
+        self._planner = Planner(self.settings, self._resolve, prices, self._board)
         self._planner.compile_all()
+        self._stacks = Stacks(self._wire, Books(self.ledger, self._clock, self._events), self._random)
 
     @classmethod
     def from_yaml(cls, path: str | Path, *, env: Mapping[str, str] | None = None, **options: Any) -> Self:
@@ -129,7 +128,7 @@ class Router:
         DeadlineExceededError after.
         """
         call = self._call(_checked(request, fields), False, deadline, tags, on_unsupported)
-        reply = await self._handler(call.plan)(call)
+        reply = await self._stacks.handler(call.plan)(call)
         await reply.aclose()
         return self._finished(call, reply)
 
@@ -146,7 +145,7 @@ class Router:
         """The answer in pieces, for `async with`; takes and raises the same as `complete`."""
         checked = _checked(request, {**fields, "stream": True})
         call = self._call(checked, True, deadline, tags, on_unsupported)
-        return ChatStream(call, self._handler(call.plan), self._finished)
+        return ChatStream(call, self._stacks.handler(call.plan), self._finished)
 
     def explain(
         self,
@@ -217,23 +216,10 @@ class Router:
             on_unsupported,
             dict(tags) if tags else {},
             len(plan.targets) - 1,
+            plan.targets[1:],
             Journal(),
             self._events.wanted(DEBUG),
         )
-
-    def _handler(self, plan: Plan) -> Handler:
-        """The layers that a plan needs, around the wire; made once for each combination."""
-        key = (plan.retries, plan.falls_back)
-        handler = self._handlers.get(key)
-        if handler is None:
-            layers: list[Layer] = [account(self.ledger, self._clock, self._events)]
-            if plan.retries:
-                layers.append(retry(self._clock, self._random, self._events))
-            if plan.falls_back:
-                layers.append(fallback(self._clock, self._events))
-            layers += [keep_deadline(self._clock), observe(self._clock, self._events)]
-            handler = self._handlers[key] = stack(self._wire, layers)
-        return handler
 
     def _finished(self, call: Call, reply: Reply) -> ChatResponse:
         """What has come, with who answered, how the call was routed and what the answer cost."""

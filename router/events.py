@@ -35,7 +35,7 @@ FIELDS: dict[str, str] = {
     "request_id": "the provider's own id of the request",
     "seconds": "how long it took",
     "first_token_seconds": "from the start of the attempt to the first text, reasoning or tool call",
-    "wait": "seconds until the next try",
+    "wait": "seconds until the next try, or until the target is open again",
     "next_target": "`provider/model` that is tried next",
     "field": "the request field that the target cannot take",
     "attempts": "how many attempts the call made",
@@ -67,6 +67,12 @@ _TABLE = (
         logging.INFO,
         ("call_id", "target", "field"),
         "A target cannot express the request; nothing was sent to it.",
+    ),
+    Event(
+        "target.rejected",
+        logging.INFO,
+        ("call_id", "target", "kind", "wait"),
+        "A policy let no attempt pass: an open breaker, a rate limit, a refused key.",
     ),
     Event(
         "retry.waiting",

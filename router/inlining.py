@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from turnout.config.errors import TurnoutError
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.chat.parts import FilePart, ImagePart
 from turnout.providers.dialect import Adaptation, Target, WireRequest

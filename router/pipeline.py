@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Usage
 from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
@@ -80,11 +80,15 @@ class Call:
     tags: Mapping[str, str] = field(default_factory=dict)
     later: int = 0
     """Targets of the plan that are still to come after this one."""
+    ahead: tuple[PlannedTarget, ...] = ()
+    """Those behind the first target of the call, in the order in which this call tries them."""
     journal: Journal = field(default_factory=Journal)
     told: bool = True
     """Whether anybody listens to events of what goes well."""
     line: Line | None = None
     """Where the attempt that is about to begin is written down; None where nobody keeps account."""
+    forced: bool = False
+    """Whether this is the call's last hope, which breakers and gates let through."""
 
     @property
     def attempts_left(self) -> int:
@@ -96,7 +100,7 @@ class Call:
         """The route that was named; None where the call named its target itself."""
         return None if self.plan.direct else self.plan.route
 
-    def aimed(self, target: PlannedTarget, later: int) -> Call:
+    def aimed(self, target: PlannedTarget, later: int, *, forced: bool = False) -> Call:
         """The same call, aimed at another target with so many still to come."""
         return Call(
             self.request,
@@ -109,9 +113,11 @@ class Call:
             self.on_unsupported,
             self.tags,
             later,
+            self.ahead,
             self.journal,
             self.told,
             self.line,
+            forced or self.forced,
         )
 
     def trace(self) -> Trace:
@@ -137,6 +143,8 @@ class Reply(Protocol):
     """Why it failed, after it had begun."""
     attempt: Attempt | None
     """The line of the ledger, once it has ended."""
+    headers: Mapping[str, str]
+    """The HTTP headers of the answer, names in lower case."""
 
     @property
     def response(self) -> ChatResponse:
@@ -172,6 +180,14 @@ Handler = Callable[[Call], Awaitable[Reply]]
 """Gives the answer to a call, once it has begun."""
 Layer = Callable[[Handler], Handler]
 """Puts something around a handler."""
+
+
+def at_end(reply: Reply, listener: Callable[[Reply], None]) -> None:
+    """Have `listener` called once an answer has ended: now, if it has ended already."""
+    if reply.end is None:
+        reply.when_ended(listener)
+    else:
+        listener(reply)
 
 
 def stack(wire: Handler, layers: Iterable[Layer]) -> Handler:

@@ -19,18 +19,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from turnout.config.errors import ConfigError
+from turnout.config.policies import Hedge, Retry, SlowStream, Timeouts
 from turnout.config.prices import Price, PriceBook
-from turnout.config.settings import (
-    ChainNode,
-    Kind,
-    Node,
-    Retry,
-    Route,
-    RouteNode,
-    Settings,
-    TargetNode,
-    Timeouts,
-)
+from turnout.config.sections import Kind, OnInterrupt
+from turnout.config.settings import ChainNode, Node, PoolNode, Route, RouteNode, Settings, TargetNode
 from turnout.config.suggestions import did_you_mean
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.choosing import as_twin, twin_for
@@ -39,6 +31,8 @@ from turnout.providers.dialects import dialect
 from turnout.providers.errors import RequestError
 
 from .accounting.pricing import Tariff
+from .health.board import Board, enabled, has_policies
+from .health.standing import Standing
 
 _DIRECT_PLANS = 1024  # plans kept for models that callers name directly, as `provider/model`
 _BRANCHES: tuple[Kind, ...] = ("context_window", "content_policy")
@@ -59,6 +53,8 @@ class PlannedTarget:
     """Where in the settings it stands, in words."""
     branches: Mapping[Kind, tuple[PlannedTarget, ...]] = field(default_factory=dict)
     """Where to go when this target fails with one of these kinds."""
+    standing: Standing | None = None
+    """What all calls know of it together; None where no policy asks."""
     name: str = field(init=False)
     """`provider/model`."""
 
@@ -102,6 +98,16 @@ class Plan:
     """Kinds after which the next target is tried."""
     direct: bool = False
     """Whether the name is `provider/model` itself, and no route."""
+    hedge: Hedge | None = None
+    """When the next target is started beside the first."""
+    on_interrupt: OnInterrupt = "raise"
+    """What happens to a stream that breaks after its first word."""
+    slow_stream: SlowStream | None = None
+    """When a stream is too slow to wait for."""
+    pooled: bool = False
+    """Whether the order of its targets is decided for each call."""
+    reject: tuple[str, ...] = ()
+    """Functions that are asked of every answer whether another target is to be tried instead."""
     retries: bool = field(init=False)
     """Whether any target may be tried more than once."""
     falls_back: bool = field(init=False)
@@ -141,8 +147,11 @@ class _Scope:
 class Planner:
     """Compiles plans out of settings, each once."""
 
-    def __init__(self, settings: Settings, resolve: Resolve, prices: PriceBook) -> None:
+    def __init__(
+        self, settings: Settings, resolve: Resolve, prices: PriceBook, board: Board | None = None
+    ) -> None:
         self._settings = settings
+        self._board = board if board is not None and has_policies(settings) else None
         self._resolve = resolve
         self._prices = prices
         self._routes: dict[str, Plan] = {}
@@ -213,6 +222,10 @@ class Planner:
             max_attempts=stated or max(defaults.max_attempts, len(targets)),
             fallback_on=frozenset(defaults.fallback_on if route.fallback_on is None else route.fallback_on),
             direct=direct,
+            hedge=enabled(route.hedge, defaults.hedge),
+            on_interrupt=route.on_interrupt or defaults.on_interrupt,
+            slow_stream=enabled(route.slow_stream, defaults.slow_stream),
+            reject=route.reject,
         )
 
     def _targets(self, nodes: Iterable[Node], scope: _Scope) -> tuple[PlannedTarget, ...]:
@@ -231,6 +244,8 @@ class Planner:
                 yield node, scope
             elif isinstance(node, ChainNode):
                 yield from self._leaves(node.chain, scope)
+            elif isinstance(node, PoolNode):
+                yield from self._leaves(node.pool, scope)
             else:
                 inner = self._nested(node, scope)
                 yield from self._leaves(inner.chain, scope.enter(node.route, inner))
@@ -284,6 +299,9 @@ class Planner:
             retry=next((retry for retry in retries if retry is not None), settings.defaults.retry),
             price=self._prices.find(node.provider, node.model, target.preset.name),
             why=_why(scope, branch),
+            standing=None
+            if self._board is None
+            else self._board.standing(node.provider, node.model, settings),
         )
 
 

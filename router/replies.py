@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from types import MappingProxyType
 
 import anyio
 
@@ -32,6 +33,7 @@ from .timeouts import Limits
 Connection = AbstractAsyncContextManager[WireResponse]
 """What the transport gave, already entered."""
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal event, so the socket can be reused
 
 
@@ -44,7 +46,7 @@ class WireReply(ABC):
 
     __slots__ = (
         "_body_ended", "_call", "_connection", "_limits", "_line", "_listeners", "_request", "adaptations",
-        "attempt", "end", "error", "first_token_at", "target", "usage",
+        "attempt", "end", "error", "first_token_at", "headers", "target", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +59,7 @@ class WireReply(ABC):
         self.end: End | None = None
         self.error: ProviderError | None = None
         self.attempt: Attempt | None = None
+        self.headers: Mapping[str, str] = _NO_HEADERS
         self._call = call
         self._line = call.line
         self._request = request

@@ -16,7 +16,7 @@ from typing import NoReturn, TypeVar
 
 import anyio
 
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Dialect, Target, WireRequest
 from turnout.providers.errors import AttemptTimeoutError, ProviderError, UnsupportedError
@@ -97,6 +97,7 @@ class Wire:
                 response = await connection.__aenter__()
                 if not 200 <= response.status < 300:
                     await self._refuse(call, response)
+                reply.headers = response.headers
                 await reply.begin(response)
                 begun = True
             limits.check(begun)

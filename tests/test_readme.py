@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from turnout import Router
 from turnout.cli.app import cli
 from turnout.config.loading import parse_settings
-from turnout.config.settings import FALLBACK_ON, RETRY_ON, Kind
+from turnout.config.sections import FALLBACK_ON, RETRY_ON, Kind
 from turnout.providers.catalogue import catalogue
 from turnout.testing import Simulator
 

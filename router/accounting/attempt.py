@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from turnout.config.settings import Kind
+from turnout.config.sections import Kind
 from turnout.providers.chat import CompletionTokensDetails, Cost, Usage
 from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError

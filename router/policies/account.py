@@ -25,6 +25,7 @@ from ..estimating import usage_of
 from ..events import Events
 from ..fitting import was_skipped
 from ..pipeline import Call, End, Handler, Layer, Reply
+from ..rejecting import TargetRejectedError
 from ..tokens import NO_TOKEN
 
 _UNSENT = Cost(amount=Decimal(0), basis="priced", price="nothing was sent = 0")
@@ -35,12 +36,28 @@ _OUTCOMES: Mapping[End, Outcome] = MappingProxyType(
 _MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
 
 
-def account(ledger: Ledger, clock: Clock, events: Events) -> Layer:
-    """Write every attempt into `ledger` and into the call's journal."""
+class Books:
+    """Where attempts are written down: the ledger, the call's journal, and events."""
+
+    __slots__ = ("clock", "events", "ledger")
+
+    def __init__(self, ledger: Ledger, clock: Clock, events: Events) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.events = events
+
+    def rejected(self, call: Call, error: TargetRejectedError) -> None:
+        """Write down an attempt that a policy turned away, before the policy raises the error."""
+        error.provider, error.model = call.target.target.provider, call.target.target.model
+        _Line(call, self).failed(error)
+
+
+def account(books: Books) -> Layer:
+    """Write every attempt into the books."""
 
     def layer(inner: Handler) -> Handler:
         async def accounted(call: Call) -> Reply:
-            call.line = line = _Line(call, clock, ledger, events)
+            call.line = line = _Line(call, books)
             try:
                 return await inner(call)
             except (ProviderError, UnsupportedError) as error:
@@ -60,17 +77,14 @@ def account(ledger: Ledger, clock: Clock, events: Events) -> Layer:
 class _Line:
     """One attempt, written down exactly once: by `settle` once it has begun, else by one of the others."""
 
-    __slots__ = (
-        "_call", "_clock", "_events", "_ledger", "_number", "_started", "_started_at", "_written"
-    )  # fmt: skip
+    __slots__ = ("_books", "_call", "_clock", "_number", "_started", "_started_at", "_written")
 
-    def __init__(self, call: Call, clock: Clock, ledger: Ledger, events: Events) -> None:
+    def __init__(self, call: Call, books: Books) -> None:
         journal = call.journal
         journal.begun = self._number = journal.begun + 1
         self._call = call
-        self._clock = clock
-        self._ledger = ledger
-        self._events = events
+        self._books = books
+        self._clock = clock = books.clock
         self._started = clock.monotonic()
         self._started_at = clock.now()
         self._written = False
@@ -93,6 +107,9 @@ class _Line:
         if self._written:
             return
         self._call.journal.errors.append(error)
+        if isinstance(error, TargetRejectedError):
+            self._write("rejected", error, _UNSENT)
+            return
         if isinstance(error, UnsupportedError) or was_skipped(error):
             self._write("skipped", error, _UNSENT)
             return
@@ -158,9 +175,9 @@ class _Line:
             }
         )
         call.journal.attempts.append(attempt)
-        self._ledger.record(attempt)
+        self._books.ledger.record(attempt)
         if error is not None or call.told:
-            _tell(self._events, attempt, error)
+            _tell(self._books.events, attempt, error)
         return attempt
 
 
@@ -179,6 +196,11 @@ def _reported(usage: Usage | None) -> Decimal | None:
 def _tell(events: Events, attempt: Attempt, error: ProviderError | UnsupportedError | None) -> None:
     if isinstance(error, UnsupportedError):
         events.emit("target.skipped", lambda: {**attempt.__dict__, "field": error.field})
+    elif isinstance(error, TargetRejectedError):
+        events.emit(
+            "target.rejected",
+            lambda: {**attempt.__dict__, "kind": error.kind, "wait": error.retry_after},
+        )
     elif attempt.outcome == "skipped":
         events.emit("target.skipped", lambda: {**attempt.__dict__, "field": "messages"})
     elif error is not None:

@@ -1,8 +1,11 @@
-"""The layer that walks a plan: the next target is tried after a failure whose kind allows it.
+"""The layer that walks a call's targets: the next one is tried after a failure whose kind allows it.
 
 The kind alone decides, never the provider's name. Kinds with a branch of their own (`context_window`,
 `content_policy`) go there at once and end where the branch ends. Any other kind goes on to the next target
 if the route's `fallback_on` has it, and is raised as it is if not.
+
+A target that a policy turned away was not tried, so the call always goes on behind it. Where that leaves
+nothing, the one that recovers soonest is tried after all: nobody is helped by a call that sends nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ from ..errors import AllTargetsFailedError
 from ..events import Events
 from ..pipeline import Call, Handler, Layer, Reply
 from ..planning import PlannedTarget
+from ..rejecting import TargetRejectedError
 
 
 def fallback(clock: Clock, events: Events) -> Layer:
-    """Try the plan's targets one after another until an answer begins.
+    """Try a call's targets one after another until an answer begins.
 
-    A call comes here aimed at the first target of its plan.
+    A call comes here aimed at the first of them.
     """
 
     def layer(inner: Handler) -> Handler:
@@ -29,45 +33,80 @@ def fallback(clock: Clock, events: Events) -> Layer:
             try:
                 return await inner(call)
             except (ProviderError, UnsupportedError) as error:
-                return await _next_answer(call, error, inner, clock, events)
+                return await _Walk(call, clock, events).go_on(inner, error)
 
         return falling_back
 
     return layer
 
 
-async def _next_answer(
-    call: Call, error: ProviderError | UnsupportedError, inner: Handler, clock: Clock, events: Events
-) -> Reply:
-    """The answer of a target behind the first, which failed with `error`."""
-    planned = call.target
-    ahead = deque(call.plan.targets[1:])
-    tried = 1
-    while True:
-        _turn(call, planned, error, ahead)
-        if not ahead or clock.monotonic() >= call.ends_at or not call.attempts_left:
-            if tried == 1:
-                raise error  # nothing else was tried, so the provider's own error says it best
-            raise _final(call) from error
-        _tell(events, call, planned, error, ahead[0])
-        planned = ahead.popleft()
-        tried += 1
-        try:
-            return await inner(call.aimed(planned, len(ahead)))
-        except (ProviderError, UnsupportedError) as failure:
-            error = failure
+class _Walk:
+    """The way of one call behind its first target."""
 
+    def __init__(self, call: Call, clock: Clock, events: Events) -> None:
+        self._call = call
+        self._clock = clock
+        self._events = events
+        self._planned = call.target
+        self._ahead = deque(call.ahead)
+        self._turned_away: list[tuple[float, PlannedTarget]] = []
+        self._tried = {call.target.name}
+        self._hoped = False  # whether the last hope was tried
 
-def _turn(
-    call: Call, planned: PlannedTarget, error: ProviderError | UnsupportedError, ahead: deque[PlannedTarget]
-) -> None:
-    """Set what is ahead after a failure; raise it where the route does not go on after its kind."""
-    branch = planned.branches.get(error.kind)
-    if branch is not None:
-        ahead.clear()
-        ahead.extend(branch)
-    elif error.kind not in call.plan.fallback_on:
-        raise error
+    async def go_on(self, inner: Handler, error: ProviderError | UnsupportedError) -> Reply:
+        """The answer of a target behind the first, which failed with `error`."""
+        call = self._call
+        while True:
+            self._note(error)
+            following = self._following()
+            if following is None:
+                if len(self._tried) == 1:
+                    raise error  # nothing else was tried, so the provider's own error says it best
+                raise _final(call) from error
+            forced = self._hoped = not self._ahead
+            if not forced:
+                self._ahead.popleft()
+            self._tell(error, following)
+            self._planned = following
+            self._tried.add(following.name)
+            try:
+                return await inner(call.aimed(following, len(self._ahead), forced=forced))
+            except (ProviderError, UnsupportedError) as failure:
+                error = failure
+
+    def _note(self, error: ProviderError | UnsupportedError) -> None:
+        """Set what is ahead after a failure; raise it where the route does not go on after its kind."""
+        if isinstance(error, TargetRejectedError):
+            wait = error.retry_after
+            self._turned_away.append((float("inf") if wait is None else wait, self._planned))
+            return
+        branch = self._planned.branches.get(error.kind)
+        if branch is not None:
+            self._ahead = deque(branch)
+            self._turned_away.clear()
+        elif error.kind not in self._call.plan.fallback_on:
+            raise error
+
+    def _following(self) -> PlannedTarget | None:
+        """The next target; the last hope where there is none; None where the call is at its end."""
+        if self._clock.monotonic() >= self._call.ends_at or not self._call.attempts_left:
+            return None
+        if self._ahead:
+            return self._ahead[0]
+        if self._hoped or not self._turned_away:
+            return None
+        return min(self._turned_away, key=lambda one: one[0])[1]
+
+    def _tell(self, error: ProviderError | UnsupportedError, following: PlannedTarget) -> None:
+        self._events.emit(
+            "fallback.taken",
+            lambda: {
+                "call_id": self._call.id,
+                "target": self._planned.name,
+                "kind": error.kind,
+                "next_target": following.name,
+            },
+        )
 
 
 def _final(call: Call) -> Exception:
@@ -86,21 +125,3 @@ def _unsupported(errors: list[ProviderError | UnsupportedError]) -> UnsupportedE
     if len(found) == 1:
         return first
     return UnsupportedError(f"no target of the route can take this request: {words}", field=first.field)
-
-
-def _tell(
-    events: Events,
-    call: Call,
-    planned: PlannedTarget,
-    error: ProviderError | UnsupportedError,
-    following: PlannedTarget,
-) -> None:
-    events.emit(
-        "fallback.taken",
-        lambda: {
-            "call_id": call.id,
-            "target": planned.name,
-            "kind": error.kind,
-            "next_target": following.name,
-        },
-    )

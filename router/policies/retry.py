@@ -17,7 +17,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from turnout.config.settings import Retry
+from turnout.config.policies import Retry
 from turnout.providers.errors import ProviderError
 
 from ..clock import Clock

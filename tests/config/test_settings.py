@@ -11,8 +11,10 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from turnout.config import settings as module
 from turnout.config.connections import check_base_url
+from turnout.config.policies import Retry
 from turnout.config.scalars import Substituted
-from turnout.config.settings import PriceRow, ProviderSettings, Retry, Route, Section, Settings, TargetNode
+from turnout.config.sections import Section
+from turnout.config.settings import PriceRow, ProviderSettings, Route, Settings, TargetNode
 
 SECTIONS = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Section)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mixed_requests import PAPER, PIXEL, target_of
 
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import WireRequest
 from turnout.providers.dialects.bedrock import BedrockDialect

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from turnout.config.settings import OnUnsupported, ProviderSettings
+from turnout.config.sections import OnUnsupported
+from turnout.config.settings import ProviderSettings
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target
 from turnout.providers.targets import resolve

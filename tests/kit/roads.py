@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 from raw_server import RawServer, Script, raw_server
 
-from turnout.config.settings import Kind
+from turnout.config.sections import Kind
 from turnout.providers.dialect import WireRequest
 from turnout.providers.errors import ProviderError
 from turnout.providers.transport import HttpxTransport, Transport, WireResponse

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from turnout.config.settings import Kind
+from turnout.config.sections import Kind
 from turnout.providers.catalogue import ModelRule, Preset, ThinkingRule, catalogue, matches, rows
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialects import dialect

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from turnout.config.errors import ConfigError
-from turnout.config.settings import ProviderSettings, Timeouts
+from turnout.config.policies import Timeouts
+from turnout.config.settings import ProviderSettings
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target
 from turnout.providers.dialects import dialect

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.config.settings import OnUnsupported, ProviderSettings
+from turnout.config.sections import OnUnsupported
+from turnout.config.settings import ProviderSettings
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target
 from turnout.providers.dialects.hooks import short_id

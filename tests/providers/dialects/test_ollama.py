@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mixed_requests import CALL, FUNCTION, IMAGE, PIXEL, REMOTE, SOUND, target_of
 
-from turnout.config.settings import OnUnsupported, ProviderSettings
+from turnout.config.sections import OnUnsupported
+from turnout.config.settings import ProviderSettings
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target, WireRequest
 from turnout.providers.dialects.ollama import OllamaDialect

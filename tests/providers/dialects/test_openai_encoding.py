@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from turnout.config.settings import OnUnsupported, ProviderSettings
+from turnout.config.sections import OnUnsupported
+from turnout.config.settings import ProviderSettings
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, Record
 from turnout.providers.dialect import Target, WireRequest

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mixed_requests import FUNCTION, mixed_requests, target_of
 
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Target, WireRequest

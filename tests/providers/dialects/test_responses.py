@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mixed_requests import FILE, FILE_URL, IMAGE, REMOTE, SOUND, UPLOAD, target_of
 
-from turnout.config.settings import OnUnsupported
+from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import WireRequest
 from turnout.providers.dialects import dialect

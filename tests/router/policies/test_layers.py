@@ -28,7 +28,7 @@ def test_a_stack_holds_what_the_route_uses(route: dict[str, Any], retries: bool,
     plan = router._planner.plan("r")
 
     assert (plan.retries, plan.falls_back) == (retries, falls_back)
-    assert layers(router._handler(plan)) == [
+    assert layers(router._stacks.handler(plan)) == [
         "observe",
         "deadline",
         *(["fallback"] if falls_back else []),

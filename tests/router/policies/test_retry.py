@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout import ChatCompletion, ManualClock, Message, ProviderError, RateLimitError, Router
-from turnout.config.settings import RETRY_ON, Retry
+from turnout.config.policies import Retry
+from turnout.config.sections import RETRY_ON
 from turnout.events import Events
 from turnout.pipeline import DEADLINE, SHARE, Call, Handler, Reply
 from turnout.policies.retry import Decision, ceiling, longest_pause, retry
