@@ -35,7 +35,7 @@ def test_a_stack_holds_what_the_route_uses(route: dict[str, Any], retries: bool,
         *(["retry"] if retries else []),
         "account",
     ]
-    assert router._handler(plan) is router._handler(plan)
+    assert router._stacks.handler(plan) is router._stacks.handler(plan)
 
 
 def layers(handler: Any) -> list[str]:
