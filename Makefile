@@ -11,8 +11,8 @@ demo: $(VENV)/.installed
 	@$(BIN)/turnout demo
 
 test: $(VENV)/.dev
-	@echo "==> the whole test suite, on asyncio and trio"
-	@$(BIN)/python -m pytest
+	@echo "==> the whole test suite, on asyncio and trio, on all cores"
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.dev
 	@echo "==> ruff"

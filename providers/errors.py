@@ -9,7 +9,9 @@
         ├── BadRequestError         ├── ContextWindowError      ├── ContentPolicyError
         ├── RateLimitError          ├── QuotaExceededError      ├── AttemptTimeoutError
         ├── OverloadedError         ├── InternalServerError     ├── ConnectionFailedError
-        ├── MalformedResponseError  ├── EmptyResponseError      └── StreamInterruptedError
+        ├── MalformedResponseError  ├── EmptyResponseError      ├── RefusalError
+        ├── TruncatedResponseError  ├── InvalidJSONError        ├── RejectedResponseError
+        └── StreamInterruptedError
 
 A call's own errors (`AllTargetsFailedError`, `DeadlineExceededError`) live in the router.
 Policies look only at `kind`; no message, repr or attribute holds a key or a header value.
@@ -54,8 +56,9 @@ class ProviderError(TurnoutError):
     `kind` is the class as a word, `status` the HTTP status if there was one, `code` the provider's own word,
     `retry_after` the seconds the server asked us to wait, `attempt` the number of the try, from 1.
     `model_output` marks a refusal of what the model wrote, where one more try may help; `usage` holds the
-    tokens that the failed try took, where the provider told. On an error that ends a call, the router sets
-    `attempts` to everything that was tried, as the ledger has it.
+    tokens that the failed try took, where the provider told. Where the provider did answer, and only what it
+    said is the failure, `response` is that answer, whole and paid for. On an error that ends a call, the
+    router sets `attempts` to everything that was tried, as the ledger has it.
     """
 
     kind: Kind = "server"
@@ -83,6 +86,7 @@ class ProviderError(TurnoutError):
         self.attempt = attempt
         self.model_output = model_output
         self.usage: Usage | None = None
+        self.response: ChatResponse | None = None
         self.attempts: tuple[Any, ...] = ()
         super().__init__(message)
 
@@ -195,6 +199,34 @@ class EmptyResponseError(ProviderError):
     kind = "empty"
 
 
+class RefusalError(ProviderError):
+    """The model declined to answer; its words are in the error's `response.refusal`."""
+
+    kind = "refusal"
+    advice = "Change the request, or add a target that may answer it; what it said is in `response`."
+
+
+class TruncatedResponseError(ProviderError):
+    """The answer was cut off, since it reached its limit of tokens."""
+
+    kind = "truncated"
+    advice = "Raise max_completion_tokens, or add a target with room for more; the cut one is in `response`."
+
+
+class InvalidJSONError(ProviderError):
+    """The answer is not the JSON that the request's `response_format` asks for."""
+
+    kind = "invalid_json"
+    advice = "Try again, or add a target that keeps to response_format; what it wrote is in `response`."
+
+
+class RejectedResponseError(ProviderError):
+    """One of the functions under the route's `reject` wants another answer; `code` names it."""
+
+    kind = "rejected"
+    advice = "Add a fallback target; the rejected answer is in `response`."
+
+
 class StreamInterruptedError(ProviderError):
     """A stream ended before its terminal event; `partial` holds what had come."""
 
@@ -210,6 +242,6 @@ BY_KIND: dict[Kind, type[ProviderError]] = {
         AuthenticationError, PermissionDeniedError, NotFoundError, BadRequestError, ContextWindowError,
         ContentPolicyError, RateLimitError, QuotaExceededError, AttemptTimeoutError, OverloadedError,
         InternalServerError, ConnectionFailedError, MalformedResponseError, EmptyResponseError,
-        StreamInterruptedError,
+        RefusalError, TruncatedResponseError, InvalidJSONError, RejectedResponseError, StreamInterruptedError,
     )
 }  # fmt: skip

@@ -50,13 +50,18 @@ class Shortfall:
 
 def shortfalls(settings: Settings, env: Mapping[str, str]) -> list[Shortfall]:
     """What the targets of all routes lack; `env` holds the keys. ConfigError where one cannot be planned."""
+    return [shortfall for plan in plans_of(settings, env) for shortfall in shortfalls_of(plan)]
+
+
+def plans_of(settings: Settings, env: Mapping[str, str]) -> list[Plan]:
+    """The plans of all routes, made without a router. ConfigError."""
 
     def find(provider: str, model: str) -> tuple[Target, Dialect]:
         target = resolve(provider, settings.providers[provider], model, env=env)
         return target, dialect(target.preset.dialect)
 
     planner = Planner(settings, find, PriceBook.seed())
-    return [shortfall for route in settings.routes for shortfall in shortfalls_of(planner.plan(route))]
+    return [planner.plan(route) for route in settings.routes]
 
 
 def shortfalls_of(plan: Plan) -> Iterator[Shortfall]:

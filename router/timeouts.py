@@ -120,10 +120,15 @@ class Limits:
         return limits
 
     def _share(self) -> float:
-        return (self._call.ends_at - self.started) * 2 / (self._coming + 2)
+        return share_of(self._call.ends_at - self.started, self._coming)
 
     def _from_start(self, code: str, seconds: float) -> _Limit:
         return _Limit(self.started + seconds, code, seconds)
+
+
+def share_of(left: float, later: int) -> float:
+    """How much of what is left of a deadline one attempt may use, in seconds, with so many targets to come."""
+    return left * 2 / (later + 2)
 
 
 def _late(limits: list[_Limit]) -> AttemptTimeoutError:

@@ -17,7 +17,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import anyio
@@ -33,6 +32,7 @@ from turnout.providers.dialects.error_reading import clean
 from turnout.providers.errors import AttemptTimeoutError, AuthenticationError
 
 from .clock import Clock
+from .functions import function_at
 from .pipeline import DEADLINE, RunLimited
 
 Token = str | tuple[str, float | datetime]
@@ -175,7 +175,8 @@ class Tokens:
                 raise ConfigError(f"tokens: give a function for the provider {name!r}")
         for name, provider in settings.providers.items():
             if provider.token_from is not None and name not in functions:
-                functions[name] = (_found(name, provider.token_from), provider.token_from)
+                function = function_at(provider.token_from, f"provider {name}: token_from")
+                functions[name] = (function, provider.token_from)
         self._sources = {
             name: TokenSource(name, function, called, clock) for name, (function, called) in functions.items()
         }
@@ -225,29 +226,6 @@ class _Bearer:
         if preset.auth != "bearer":
             preset = preset.model_copy(update={"auth": "bearer"})
         self.target = dataclasses.replace(target, preset=preset)
-
-
-def _found(provider: str, path: str) -> TokenFunction:
-    """The function at `package.module:function`; ConfigError says what is missing."""
-    module, _, names = path.partition(":")
-    where = f"provider {provider}: token_from: {path}"
-    problem: str
-    try:
-        found: Any = import_module(module)
-        for name in names.split("."):
-            found = getattr(found, name)
-    except ImportError as error:
-        problem = f"{where}: {error}; is the folder of {module.partition('.')[0]} on the path of this Python?"
-    except AttributeError:
-        problem = f"{where}: the module {module} has no {names}"
-    except Exception as error:  # noqa: BLE001 - importing runs the user's own module
-        problem = f"{where}: importing {module} failed with {type(error).__name__}"
-    else:
-        if callable(found):
-            function: TokenFunction = found
-            return function
-        problem = f"{where} is no function"
-    raise ConfigError(problem)
 
 
 def _name_of(function: object) -> str:

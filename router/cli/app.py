@@ -13,6 +13,7 @@ from . import failures
 from .chat import chat
 from .check import check
 from .demo import demo
+from .drill import command as drill
 from .explain import explain
 from .models import models
 from .schema import schema
@@ -48,5 +49,5 @@ def cli(traceback: bool) -> None:
     """
 
 
-for command in (demo, chat, check, explain, models, simulate, schema):
+for command in (demo, chat, check, explain, drill, models, simulate, schema):
     cli.add_command(command)

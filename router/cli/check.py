@@ -14,7 +14,8 @@ from turnout.providers.catalogue import catalogue
 from turnout.providers.targets import resolve
 
 from ..core import Router
-from ..promises import shortfalls
+from ..promises import plans_of, shortfalls
+from ..reachability import unreachable
 from .options import config_option, plain_option
 from .screen import Screen
 
@@ -26,8 +27,9 @@ from .screen import Screen
 def check(config: str, strict: bool, plain: bool) -> None:
     """Check the configuration and list its providers, keys and routes; sends nothing.
 
-    Every problem is told as file:line:column, and the exit code is 3. A fallback that is known to do less
-    than the first target of its route is a warning on stderr, one line each.
+    Every problem is told as file:line:column, and the exit code is 3; so is a target that no call could ever
+    reach. A fallback that is known to do less than the first target of its route is a warning on stderr, one
+    line each.
     """
     settings = load_settings(config, presets=catalogue().keys())
     screen = Screen(plain=plain)
@@ -37,6 +39,9 @@ def check(config: str, strict: bool, plain: bool) -> None:
     screen.table(("route", "targets, in order"), _routes(settings, problems))
     if problems:
         raise ConfigError([Problem(problem.message, problem.file or config) for problem in problems])
+    in_vain = [str(found) for plan in plans_of(settings, os.environ) for found in unreachable(plan)]
+    if in_vain:
+        raise ConfigError([Problem(found, config) for found in in_vain])
     warnings = [str(shortfall) for shortfall in shortfalls(settings, os.environ)]
     if strict and warnings:
         raise ConfigError([Problem(warning, config) for warning in warnings])
