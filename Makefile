@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := router providers config tests benchmarks
 
-.PHONY: demo test check cov bench bench-quick bench-self clean
+.PHONY: demo test check cov bench bench-quick bench-self bench-hedging bench-policies clean
 
 demo: $(VENV)/.installed
 	@echo "==> a chain of three targets against the simulator: no key, no network"
@@ -42,6 +42,14 @@ bench-quick: $(VENV)/.dev
 bench-self: $(VENV)/.dev
 	@echo "==> turnout against raw httpx and its stored ratios: under 2 minutes; UPDATE=1 stores what is measured"
 	@$(BIN)/python -m benchmarks.self_check $(if $(UPDATE),--update)
+
+bench-hedging: $(VENV)/.dev
+	@echo "==> the slowest answers with and without a hedge, into docs/benchmarks-policies.md: 2 minutes"
+	@$(BIN)/python -m benchmarks.hedging --page
+
+bench-policies: $(VENV)/.dev
+	@echo "==> what policies cost a call that goes well, into docs/benchmarks-policies.md: 2 minutes"
+	@$(BIN)/python -m benchmarks.policies --page
 
 clean:
 	rm -rf $(VENV) benchmarks/.venvs benchmarks/results build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

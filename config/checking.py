@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from .findings import Finding, Path
+from .pools import check_pools, is_drained, may_leave_out
 from .scalars import Substituted, resolved
 from .settings import MODEL_KEYS
 from .suggestions import did_you_mean
@@ -30,6 +31,8 @@ class _Step:
     is_target: bool
     settings: object
     """What is particular to it, for telling repetitions from other uses of the same target."""
+    is_sure: bool = True
+    """Whether calls that come this way surely try it, so that a repetition gets none."""
 
 
 def check(value: object, *, presets: Collection[str] | None = None) -> list[Finding]:
@@ -43,6 +46,9 @@ def check(value: object, *, presets: Collection[str] | None = None) -> list[Find
                 _check_target(step, providers) if step.is_target else _check_route(step, routes, providers)
             )
         findings += _check_repetitions(route_steps)
+    for name, route in routes.items():
+        for path, nodes in _lists(name, route):
+            findings += check_pools(nodes, path, path[2] if path[2:] and path[2] in _DETOURS else None)
     findings += _check_cycles(steps)
     findings += _check_prices(_section(value, "prices"), providers)
     return findings
@@ -105,29 +111,40 @@ def _check_names(routes: Mapping[str, object]) -> Iterator[Finding]:
 
 
 def _steps(name: str, route: object) -> Iterator[_Step]:
+    for path, nodes in _lists(name, route):
+        yield from _nodes(name, nodes, path)
+
+
+def _lists(name: str, route: object) -> Iterator[tuple[Path, object]]:
+    """A route's lists of nodes, and where they stand."""
     path: Path = ("routes", name)
     if isinstance(route, (list, tuple)):
-        yield from _nodes(name, route, path)
+        yield path, route
     elif isinstance(route, Mapping):
         for key in ("chain", *_DETOURS):
-            yield from _nodes(name, route.get(key), (*path, key))
+            yield (*path, key), route.get(key)
 
 
-def _nodes(route: str, nodes: object, path: Path) -> Iterator[_Step]:
+def _nodes(route: str, nodes: object, path: Path, *, is_sure: bool = True) -> Iterator[_Step]:
     if not isinstance(nodes, (list, tuple)):
         return
     for index, node in enumerate(nodes):
         at = (*path, index)
+        sure = is_sure and not is_drained(node)
         if isinstance(node, str):
-            yield _Step(at, route, node, "/" in node, {})
+            yield _Step(at, route, node, "/" in node, {}, sure)
         elif isinstance(node, Mapping):
             if isinstance(target := node.get("target"), str):
-                particular = {key: resolved(item) for key, item in node.items() if key != "target" and item}
-                yield _Step((*at, "target"), route, target, True, particular)
+                said = {key: item for key, item in node.items() if key not in ("target", "weight") and item}
+                particular = {key: resolved(item) for key, item in said.items()}
+                yield _Step((*at, "target"), route, target, True, particular, sure)
             elif isinstance(other := node.get("route"), str):
-                yield _Step((*at, "route"), route, other, False, {})
+                yield _Step((*at, "route"), route, other, False, {}, sure)
+            elif "pool" in node:
+                taken = sure and not may_leave_out(node)
+                yield from _nodes(route, node.get("pool"), (*at, "pool"), is_sure=taken)
             else:
-                yield from _nodes(route, node.get("chain"), (*at, "chain"))
+                yield from _nodes(route, node.get("chain"), (*at, "chain"), is_sure=sure)
 
 
 def _check_target(step: _Step, providers: Mapping[str, object]) -> Iterator[Finding]:
@@ -170,7 +187,8 @@ def _check_repetitions(steps: list[_Step]) -> Iterator[Finding]:
             )
             message = f"unreachable: the {what} {step.name!r} already stands earlier in route {step.route!r}"
             yield Finding(step.path, f"{message}; {advice}")
-        seen.append(identity)
+        if step.is_sure:
+            seen.append(identity)
 
 
 def _check_cycles(steps: Mapping[str, list[_Step]]) -> Iterator[Finding]:

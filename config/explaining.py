@@ -15,6 +15,7 @@ from .settings import (
     NODE_KEYS,
     ChainNode,
     Defaults,
+    KeyNode,
     PoolNode,
     PriceRow,
     PriceTier,
@@ -103,9 +104,11 @@ def _said(details: ErrorDetails, value: object) -> str:
         case "literal_error":
             return _not_one_of(context["expected"], value)
         case "greater_than_equal":
-            return f"this must be at least {context['ge']}"
+            return f"this must be at least {context['ge']:g}"
+        case "greater_than":
+            return f"this must be more than {context['gt']:g}"
         case "less_than_equal":
-            return f"this must be at most {context['le']}"
+            return f"this must be at most {context['le']:g}"
         case "string_pattern_mismatch":
             return f"{value!r} is no target; write provider/model, without spaces"
         case kind:
@@ -157,6 +160,8 @@ def _model(path: Path, value: object) -> tuple[type[BaseModel], str]:
     if isinstance(last, int):
         if path[0] == "prices":
             return PriceTier, _name(path)
+        if path[-2] == "api_keys":
+            return KeyNode, _name(path)
         node = value_at(value, path)
         tags = [tag for tag in _NODES if isinstance(node, Mapping) and tag in node]
         return _NODES[tags[0]] if tags else TargetNode, _name(path)

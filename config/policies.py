@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from .durations import Count, Duration, Factor, Flag, Money
+from .scalars import Substituted
 from .sections import RETRY_ON, Kind, Section
 
 BREAK_ON: tuple[Kind, ...] = (
@@ -56,7 +57,12 @@ class Switch(Section):
     @model_validator(mode="before")
     @classmethod
     def _shorthand(cls, value: object) -> object:
-        return {"enabled": value} if isinstance(value, bool) else value
+        given = value.resolved() if isinstance(value, Substituted) else value
+        if isinstance(given, bool):
+            return {"enabled": given}
+        if isinstance(given, (str, int, float, list, tuple)):
+            raise ValueError("write true, false, or a mapping of what is to differ from the defaults")  # noqa: TRY004 - pydantic wants ValueError
+        return value
 
 
 class Breaker(Switch):
@@ -93,6 +99,7 @@ class Limits(Section):
     """What a provider, or each of its models, may be asked in a minute and at a time."""
 
     requests_per_minute: Count | None = Field(default=None, ge=1)
+    """Attempts that may be sent."""
     tokens_per_minute: Count | None = Field(default=None, ge=1)
     """Prompt and answer together; an estimate is set aside before and settled after each call."""
     concurrency: Count | None = Field(default=None, ge=1)

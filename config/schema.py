@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from . import policies, settings
@@ -11,7 +12,7 @@ from .sections import Section
 from .settings import Settings
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "An environment variable."}
-_TYPED = frozenset({"integer", "number"})
+_TYPED = frozenset({"boolean", "integer", "number"})
 
 
 def json_schema() -> dict[str, Any]:
@@ -22,6 +23,7 @@ def json_schema() -> dict[str, Any]:
         _describe(model, name)
     definitions["Node"] = _node(definitions)
     _name_nodes(schema)
+    _allow_flags(schema, frozenset(f"#/$defs/{name}" for name in definitions if _is_switch(name)))
     _allow_variables(schema)
     properties = schema["properties"]
     _also(properties["providers"], "additionalProperties", {"type": "null"})
@@ -30,6 +32,8 @@ def json_schema() -> dict[str, Any]:
     plain = {key: item for key, item in amount.items() if key not in ("title", "description")}
     pair = {"type": "array", "prefixItems": [plain, plain], "minItems": 2, "maxItems": 2}
     _also(properties["prices"], "additionalProperties", plain, pair)
+    keys = definitions["ProviderSettings"]["properties"]["api_keys"]
+    _also(keys, "items", definitions["KeyNode"]["properties"]["key"])
     names = {"type": "string", "minLength": 1}
     for name in list(properties):
         properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
@@ -50,11 +54,37 @@ def _describe(schema: dict[str, Any], name: str) -> None:
     model = getattr(settings, name, None) or getattr(policies, name, None)
     if not (inspect.isclass(model) and issubclass(model, Section)):
         return
+    for part in reversed(model.__mro__):
+        if issubclass(part, Section):
+            for key, text in _docstrings(part):
+                schema["properties"][key]["description"] = text
+
+
+def _is_switch(name: str) -> bool:
+    model = getattr(policies, name, None)
+    return inspect.isclass(model) and issubclass(model, policies.Switch)
+
+
+def _docstrings(model: type[Section]) -> Iterator[tuple[str, str]]:
+    """What stands below the fields of a class, those that it inherits aside."""
     body = ast.parse(inspect.getsource(model)).body[0]
     for field, below in zip(body.body, body.body[1:], strict=False) if isinstance(body, ast.ClassDef) else ():
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
-                schema["properties"][key]["description"] = text
+                yield key, text
+
+
+def _allow_flags(schema: Any, switches: frozenset[str]) -> None:
+    """Let true and false stand where one of the sections may that are switched on or off."""
+    if isinstance(schema, list):
+        for item in schema:
+            _allow_flags(item, switches)
+    elif isinstance(schema, dict):
+        for item in schema.values():
+            _allow_flags(item, switches)
+        choices = schema.get("anyOf", [])
+        if any(choice.get("$ref") in switches for choice in choices):
+            choices.append({"type": "boolean"})
 
 
 def _node(definitions: dict[str, Any]) -> dict[str, Any]:

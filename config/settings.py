@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
     Field,
-    Tag,
+    SecretStr,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from .connections import ApiKey, BaseUrl, FunctionName, Headers
 from .durations import Count, Duration, Flag, Money
+from .nodes import NODE_KEYS, STRATEGIES, ChainNode, Node, PoolNode, RouteNode, TargetNode
 from .policies import Breaker, Hedge, Limits, Retry, RetryBudget, SlowStream, Timeouts
 from .scalars import resolved
 from .sections import FALLBACK_ON, Kind, OnInterrupt, OnUnsupported, Section
-from .suggestions import did_you_mean
+
+__all__ = [
+    "MODEL_KEYS", "NODE_KEYS", "STRATEGIES", "ChainNode", "Defaults", "KeyNode", "Node", "PoolNode",
+    "PriceRow", "PriceTier", "ProviderSettings", "Route", "RouteNode", "Settings", "TargetNode",
+]  # fmt: skip
 
 MODEL_KEYS = (
-    "thinking", "images", "audio", "files", "tools", "forced_tools", "json_schema", "thinking_off",
+    "thinking", "images", "audio", "files", "tools", "forced_tools", "json_schema", "thinking_off", "prefill",
     "context_window", "output_limit", "unsupported", "only", "rename", "system_role", "dialect", "flags",
 )  # fmt: skip
 """What may be said of a model under a provider's `models`; `turnout.providers` knows the values."""
+
+
+class KeyNode(Section):
+    """One of several keys of a provider; a key alone stands for one of weight 1."""
+
+    key: ApiKey
+    """The key; an empty one counts as none."""
+    weight: Count = Field(default=1, ge=0, le=1_000_000)
+    """Its share of the attempts, beside the other keys'; with 0 it rests."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, value: object) -> object:
+        return value if isinstance(value, (Mapping, KeyNode)) else {"key": value}
 
 
 class ProviderSettings(Section):
@@ -42,6 +57,9 @@ class ProviderSettings(Section):
     """Address that the dialect's paths are added to; the preset's when left out."""
     api_key: ApiKey | None = None
     """The key; an empty one counts as none, and the preset's environment variable is then looked up."""
+    api_keys: tuple[KeyNode, ...] = ()
+    """Several keys in place of api_key, used by turns; one that is refused or at its limit is left alone for
+    a while, and the next one is used at once."""
     headers: Headers = Field(default_factory=dict)
     """Headers sent with every request, besides the dialect's own."""
     query: Mapping[str, str] = Field(default_factory=dict, repr=False)
@@ -83,126 +101,35 @@ class ProviderSettings(Section):
 
     @model_validator(mode="after")
     def _one_credential(self) -> ProviderSettings:
-        if self.api_key is not None and self.token_from is not None:
-            raise ValueError("api_key and token_from exclude each other; keep the one to be sent")
+        said = [name for name in ("api_key", "api_keys", "token_from") if getattr(self, name)]
+        if len(said) > 1:
+            raise ValueError(f"{said[0]} and {said[1]} exclude each other; keep the one to be sent")
         return self
+
+    @model_validator(mode="after")
+    def _keys_in_use(self) -> ProviderSettings:
+        given = [node for node in self.api_keys if node.key.get_secret_value()]
+        if given and not any(node.weight for node in given):
+            raise ValueError("api_keys: the weight of every key is 0; leave one above")
+        seen: dict[SecretStr, int] = {}
+        for place, node in enumerate(self.api_keys, 1):
+            if node.key.get_secret_value() and seen.setdefault(node.key, place) != place:
+                raise ValueError(f"api_keys: keys {seen[node.key]} and {place} are the same; leave one out")
+        return self
+
+    @property
+    def keys_in_use(self) -> Mapping[int, KeyNode]:
+        """The keys among which attempts are shared out, by their places in `api_keys`, from 1."""
+        return {
+            place: node
+            for place, node in enumerate(self.api_keys, 1)
+            if node.weight and node.key.get_secret_value()
+        }
 
     @field_validator("quirks", "models", mode="before")
     @classmethod
     def _plain_quirks(cls, value: object) -> object:
         return resolved(value)
-
-
-def _override_name(name: str) -> str:
-    if name in ("model", "messages", "stream"):
-        raise ValueError(f"{name!r} is the router's own to set; take it out of request")
-    return name
-
-
-class Member(Section):
-    """A node, which may be a member of a pool."""
-
-    weight: Count = Field(default=1, ge=0)
-    """Its share of a pool's traffic, beside the other members'; 0 sends nothing there."""
-
-
-class TargetNode(Member):
-    """A provider's model with what is particular to it on this route."""
-
-    target: str = Field(pattern=r"^[^/\s]+/\S+$")
-    """`provider/model`; the model's name may hold slashes."""
-    request: Mapping[Annotated[str, AfterValidator(_override_name)], Any] = Field(default_factory=dict)
-    """Request fields set for this target only; null takes the caller's field away."""
-    timeouts: Timeouts | None = None
-    """Limits of this target; otherwise the route's, the provider's, or the defaults."""
-    retry: Retry | None = None
-    """Tries of this target; otherwise the route's, or the defaults."""
-
-    @field_validator("request", mode="before")
-    @classmethod
-    def _plain_request(cls, value: object) -> object:
-        return resolved(value)
-
-    @property
-    def provider(self) -> str:
-        """The provider's configured name."""
-        return self.target.partition("/")[0]
-
-    @property
-    def model(self) -> str:
-        """The provider's own name of the model."""
-        return self.target.partition("/")[2]
-
-
-class RouteNode(Member):
-    """Another route, standing here with all its targets."""
-
-    route: str = Field(min_length=1)
-    """The route's name."""
-
-
-class ChainNode(Member):
-    """Nodes tried in order."""
-
-    chain: tuple[Node, ...] = Field(min_length=1)
-    """At least one node."""
-
-
-class PoolNode(Member):
-    """Nodes among which a strategy chooses; the others follow in its order if the first one fails."""
-
-    pool: tuple[Node, ...] = Field(min_length=1)
-    """At least one node."""
-    strategy: str = "ordered"
-    """One of the strategies by name, or `package.module:function` for one of your own."""
-    by: Literal["user", "session", "prompt"] = "user"
-    """What `sticky` holds on to."""
-    max_price: Money | None = None
-    """US dollars that a call may cost by estimate; `least_cost` leaves out what costs more."""
-
-
-NODE_KEYS = ("target", "route", "chain", "pool")
-"""The keys that say what a node is; each node has exactly one of them."""
-
-
-def _node(value: object) -> object:
-    """The full form of a node's shorthand; an error in plain words where it is none of the three."""
-    if isinstance(value, str):
-        return {"target": value} if "/" in value else {"route": value}
-    if isinstance(value, Member):
-        return value
-    if not isinstance(value, Mapping):
-        raise PydanticCustomError(
-            "node", "write provider/model, a route's name, or a mapping with target, route, chain or pool"
-        )
-    named = [key for key in NODE_KEYS if key in value]
-    if len(named) == 1:
-        return value
-    said = (
-        f"{named[0]} and {named[1]} exclude each other"
-        if named
-        else "one of target, route, chain or pool is missing"
-    )
-    near = "" if named else next(filter(None, (did_you_mean(str(key), NODE_KEYS) for key in value)), "")
-    raise PydanticCustomError("node", "{said}{near}", {"said": said, "near": near})
-
-
-def _node_tag(value: object) -> str | None:
-    for key in NODE_KEYS:
-        if key in value if isinstance(value, Mapping) else hasattr(value, key):
-            return f"<{key}>"
-    return None
-
-
-Node = Annotated[
-    Annotated[TargetNode, Tag("<target>")]
-    | Annotated[RouteNode, Tag("<route>")]
-    | Annotated[ChainNode, Tag("<chain>")]
-    | Annotated[PoolNode, Tag("<pool>")],
-    Discriminator(_node_tag),
-    BeforeValidator(_node),
-]
-"""One step of a chain. Its tags stand in angle brackets so that no error path mistakes them for a key."""
 
 
 class Route(Section):
@@ -337,6 +264,8 @@ class Settings(Section):
     """What holds where nothing nearer says otherwise."""
     prices: Mapping[str, PriceRow] = Field(default_factory=dict)
     """By `provider/model`, where `*` stands for any run of characters."""
+    drain: Duration = 10.0
+    """Seconds that calls in flight get to finish when the router is closed."""
 
     @model_validator(mode="before")
     @classmethod

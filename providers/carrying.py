@@ -27,6 +27,7 @@ WRITE_BROKE = "the connection broke while the request was sent"
 HUNG_UP = "the server hung up before its answer was complete"
 PROXY_REFUSED = "the proxy refused the connection"
 _ZLIB = ("gzip", "x-gzip", "deflate")
+_REFUSAL = 400  # the lowest status of a refusal
 
 
 def not_in_time(limit: float | None) -> AttemptTimeoutError:
@@ -70,24 +71,29 @@ class Intake:
     """Takes the body of one answer in: undoes its content-encoding and counts its bytes.
 
     `coding` is the answer's content-encoding, `max_bytes` bounds the decoded body.
-    MalformedResponseError at once for a coding that was not asked for.
+    MalformedResponseError at once for a coding that was not asked for. A refusal, whose status says most of
+    what there is to say, is let begin whatever its coding or its length; only reading it fails.
     """
 
-    __slots__ = ("_max_bytes", "_status", "_taken", "_unpack")
+    __slots__ = ("_coding", "_max_bytes", "_status", "_taken", "_unpack")
 
     def __init__(self, status: int, coding: str, max_bytes: int | None) -> None:
         self._status = status
         self._max_bytes = max_bytes
         self._taken = 0
         self._unpack: Any = None
-        coding = coding.strip().lower()
+        self._coding = coding = coding.strip().lower()
         if coding in _ZLIB:
             self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip and zlib, whichever it is
-        elif coding not in ("", "identity"):
-            raise MalformedResponseError(
-                f"the answer has the content-encoding {coding[:40]!r}, which was not asked for.",
-                status=status,
-            )
+        elif coding in ("", "identity"):
+            self._coding = ""
+        elif status < _REFUSAL:
+            raise self._unreadable()
+
+    def check_length(self, length: int) -> None:
+        """Refuse a body that is announced to have so many bytes, if that is too large."""
+        if self._status < _REFUSAL:
+            self.check_size(length)
 
     def check_size(self, size: int) -> None:
         """Refuse a body of so many bytes, if that is too large."""
@@ -101,13 +107,15 @@ class Intake:
 
     def take(self, raw: bytes) -> bytes:
         """What a piece holds; MalformedResponseError if it is broken, or too much with the others."""
-        piece = raw if self._unpack is None else self._unpacked(raw)
+        piece = self._unpacked(raw) if self._coding else raw
         self._taken += len(piece)
         self.check_size(self._taken)
         return piece
 
     def _unpacked(self, raw: bytes) -> bytes:
         """What a packed piece holds; never more of it than the limit allows, however well it was packed."""
+        if self._unpack is None:
+            raise self._unreadable()
         room = 0 if self._max_bytes is None else self._max_bytes - self._taken + 1
         try:
             piece: bytes = self._unpack.decompress(raw, room)
@@ -116,3 +124,9 @@ class Intake:
                 "the answer's content-encoding is broken.", status=self._status
             ) from None
         return piece
+
+    def _unreadable(self) -> MalformedResponseError:
+        return MalformedResponseError(
+            f"the answer has the content-encoding {self._coding[:40]!r}, which was not asked for.",
+            status=self._status,
+        )

@@ -113,6 +113,20 @@ class ModelRule(Strict):
     """Words for the dialect's own code, such as what these models' generation can do."""
 
 
+class Prefill(Strict):
+    """How a host is told to go on with an answer whose beginning is the last message of the request."""
+
+    way: Literal["plain", "prefix", "partial", "continue_final_message"] = "plain"
+    """`plain`: it goes on with a last message of the assistant's as it is; else what says so: `prefix` or
+    `partial` in that message or `continue_final_message` in the request."""
+    path: str = ""
+    """Where it takes such requests, if not at the row's `path`."""
+    echoes: bool = False
+    """Whether the answer may begin with the text that it was given."""
+    tools: bool = True
+    """Whether it also does so where the request has tools."""
+
+
 class Capabilities(Strict):
     """What a model can take and do. None where nobody knows, and the request is then let through."""
 
@@ -128,6 +142,9 @@ class Capabilities(Strict):
     """Whether the wire holds its answer to a schema."""
     thinking_off: bool | None = None
     """Whether it can answer without thinking."""
+    prefill: bool | None = None
+    """Whether it goes on with an answer that the request begins, in the way that the row's `prefill` tells;
+    unlike the others, what nobody knows counts as no."""
     context_window: int | None = None
     """Tokens of prompt and answer together, or of the prompt where the vendor counts them apart."""
     output_limit: int | None = None
@@ -204,6 +221,8 @@ class Preset(Strict):
     is asked for a stream, which ends with its reader."""
     stream_usage: Literal["option", "always"] = "option"
     """`option`: stream_options.include_usage must be asked for; `always`: it comes unasked, none is sent."""
+    prefill: Prefill | None = None
+    """How it goes on with an answer that the request begins; None: nobody knows that it does."""
     thinking: Thinking = Field(default_factory=Thinking)
     thinking_rules: Annotated[tuple[ThinkingRule, ...], BeforeValidator(_flat)] = ()
     """Looked through in order before `thinking`."""

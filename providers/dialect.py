@@ -42,6 +42,15 @@ class Credentials:
     """Goes with short-lived keys."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One of several ways to prove who we are: a key, and the row that says how it travels."""
+
+    preset: Preset = field(repr=False)
+    api_key: SecretStr | None
+    credentials: Credentials | None = None
+
+
 class Workings:
     """Room beside the fields of a target for what has been worked out from them.
 
@@ -83,6 +92,8 @@ class Target(Workings):
     base_url: str
     """No trailing slash; braces already filled in."""
     api_key: SecretStr | None = None
+    keys: tuple[Proof, ...] = ()
+    """All of the provider's keys, where it has several; the target's own is the first."""
     credentials: Credentials | None = None
     """Signs each request, where the row's `auth` is `sigv4`."""
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
@@ -100,6 +111,10 @@ class Target(Workings):
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
 
+    def with_each_key(self) -> tuple[Target, ...]:
+        """The target with each of several keys; nothing where it has but one."""
+        return self.once(_with_each_key) if self.keys else ()
+
     def settling(self, on_unsupported: OnUnsupported) -> Target:
         """The target with another way with what it cannot say; the same one for the same word."""
         if on_unsupported == self.on_unsupported:
@@ -114,8 +129,15 @@ class Target(Workings):
         """Everything that must never stand in a message, should a provider repeat it."""
         keys = self.credentials
         signing = () if keys is None else (keys.secret_access_key, keys.session_token)
-        own = (self.api_key, *signing)
+        own = (self.api_key, *signing, *(one.api_key for one in self.keys))
         return (*(secret for secret in own if secret is not None), *self.headers.values())
+
+
+def _with_each_key(target: Target) -> tuple[Target, ...]:
+    return tuple(
+        replace(target, preset=one.preset, api_key=one.api_key, credentials=one.credentials, keys=())
+        for one in target.keys
+    )
 
 
 def _others(target: Target) -> dict[OnUnsupported, Target]:  # noqa: ARG001 - filled when one is asked for

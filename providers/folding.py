@@ -2,7 +2,7 @@
 
 Text, reasoning, refusals, tool arguments, sound and transcripts are joined; lists grow; usage, ids and all
 else keep the last value that is not null, objects key by key. Fields that the contract does not know stay
-where they came: on the answer, the choice, the message, the call.
+where they came: on the answer, the choice, the message, the call. A chunk with `reset` voids all before it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .chat import (
 from .chat.making import record_of
 
 # The fields that a fold adds up itself; what else is set is kept as it is.
-CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
+CHUNK_OWN = frozenset({"id", "object", "created", "model", "choices", "usage", "reset"})
 _CHOICE_OWN = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _DELTA_OWN = frozenset(Delta.model_fields)
 _PLAIN_DELTA = frozenset({"role", "content", "reasoning"})
@@ -45,7 +45,7 @@ _LOGPROBS_OWN = frozenset(Logprobs.model_fields)
 # What a chunk says about the answer as such, which most chunks repeat.
 _about = itemgetter(
     "id", "created", "model", "system_fingerprint", "service_tier", "provider", "metadata",
-    "responseStatus", "cost", "trace",
+    "responseStatus", "cost", "trace", "reset",
 )  # fmt: skip
 
 _PADDING = frozenset({"obfuscation"})
@@ -90,6 +90,9 @@ class Fold:
 
     def _take_up(self, chunk: ChatChunk) -> None:
         """What a chunk says about the answer as such."""
+        if chunk.reset:
+            self._id, self._model, self._created, self._usage = "", "", 0, None
+            self._rest, self._choices = {}, {}
         self._id = self._id or chunk.id
         self._model = self._model or chunk.model
         self._created = self._created or chunk.created

@@ -16,7 +16,7 @@ from turnout.config.suggestions import did_you_mean
 
 from .access_keys import access_keys, bearer_token
 from .catalogue import Preset, catalogue
-from .dialect import Target
+from .dialect import Proof, Target
 from .model_rows import with_models
 
 GENERIC = {
@@ -48,20 +48,29 @@ def resolve(
     """
     preset = preset_of(name, settings)
     options = _options(name, preset, settings, env)
-    api_key, bearer = (
-        (None, True) if has_tokens or settings.token_from is not None else _key(name, preset, settings, env)
-    )
+    if has_tokens and settings.api_keys:
+        raise ConfigError(
+            f"provider {name}: api_keys and a function that gives tokens exclude each other; keep one of them"
+        )
+
+    def proof(said: ProviderSettings) -> Proof:
+        if has_tokens or said.token_from is not None:
+            return Proof(_bearing(preset), None)
+        key, bearer = _key(name, preset, said, env)
+        if bearer:
+            return Proof(_bearing(preset), key)
+        signs = preset.auth == "sigv4"
+        return Proof(preset, key, access_keys(name, preset, said, env, options) if signs else None)
+
+    proofs = [proof(said) for said in _with_single_keys(settings)]
     return Target(
         provider=name,
         model=model,
-        preset=preset.model_copy(update={"auth": "bearer"}) if bearer else preset,
+        preset=proofs[0].preset,
         base_url=_base_url(name, preset, settings, {**options, "model": quote(model, safe="")}),
-        api_key=api_key,
-        credentials=(
-            access_keys(name, preset, settings, env, options)
-            if preset.auth == "sigv4" and not bearer
-            else None
-        ),
+        api_key=proofs[0].api_key,
+        keys=tuple(proofs) if len(proofs) > 1 else (),
+        credentials=proofs[0].credentials,
         headers=dict(settings.headers),
         query={
             **{
@@ -75,6 +84,18 @@ def resolve(
         fetch_media=settings.fetch_media,
         max_media_bytes=settings.max_media_bytes,
     )
+
+
+def _with_single_keys(settings: ProviderSettings) -> list[ProviderSettings]:
+    """The settings once for each key in use; as they are where they name no keys."""
+    return [
+        settings.model_copy(update={"api_key": node.key, "api_keys": ()})
+        for node in settings.keys_in_use.values()
+    ] or [settings]
+
+
+def _bearing(preset: Preset) -> Preset:
+    return preset.model_copy(update={"auth": "bearer"})
 
 
 def preset_of(name: str, settings: ProviderSettings) -> Preset:

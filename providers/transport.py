@@ -191,7 +191,7 @@ class _HttpxResponse:
         self._intake = Intake(self.status, self.headers.get("content-encoding", ""), self._max_bytes)
         announced = self.headers.get("content-length", "")
         if announced.isascii() and announced.isdecimal():
-            self._intake.check_size(int(announced))
+            self._intake.check_length(int(announced))
 
     async def read(self) -> bytes:
         """The next piece; empty at the end."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ContextWindowError,
         EmptyResponseError,
         InternalServerError,
+        InvalidJSONError,
         MalformedResponseError,
         NotFoundError,
         OverloadedError,
@@ -51,15 +52,26 @@ if TYPE_CHECKING:
         ProviderError,
         QuotaExceededError,
         RateLimitError,
+        RefusalError,
+        RejectedResponseError,
         RequestError,
         StreamInterruptedError,
+        TruncatedResponseError,
         UnsupportedError,
     )
 
     from .accounting import Attempt, Ledger, Trace
     from .clock import Clock, ManualClock, SystemClock
     from .core import Router
-    from .errors import AllTargetsFailedError, CallError, DeadlineExceededError, StreamStateError
+    from .errors import (
+        AllTargetsFailedError,
+        BudgetExceededError,
+        CallError,
+        DeadlineExceededError,
+        FunctionError,
+        RouterClosedError,
+        StreamStateError,
+    )
     from .explaining import Explanation
     from .stream import ChatStream
     from .sync import SyncRouter
@@ -74,14 +86,18 @@ _HOMES = {
     "turnout.providers.dialect": "Adaptation",
     "turnout.providers.errors": (
         "AttemptTimeoutError AuthenticationError BadRequestError ConnectionFailedError ContentPolicyError "
-        "ContextWindowError EmptyResponseError InternalServerError MalformedResponseError NotFoundError "
-        "OverloadedError PermissionDeniedError ProviderError QuotaExceededError RateLimitError RequestError "
-        "StreamInterruptedError UnsupportedError"
+        "ContextWindowError EmptyResponseError InternalServerError InvalidJSONError "
+        "MalformedResponseError NotFoundError OverloadedError PermissionDeniedError ProviderError "
+        "QuotaExceededError RateLimitError RefusalError RejectedResponseError RequestError "
+        "StreamInterruptedError TruncatedResponseError UnsupportedError"
     ),
     "turnout.accounting": "Attempt Ledger Trace",
     "turnout.clock": "Clock ManualClock SystemClock",
     "turnout.core": "Router",
-    "turnout.errors": "AllTargetsFailedError CallError DeadlineExceededError StreamStateError",
+    "turnout.errors": (
+        "AllTargetsFailedError BudgetExceededError CallError DeadlineExceededError FunctionError "
+        "RouterClosedError StreamStateError"
+    ),
     "turnout.explaining": "Explanation",
     "turnout.stream": "ChatStream",
     "turnout.sync": "SyncRouter",
@@ -90,14 +106,15 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 __all__ = [
     "Adaptation", "AllTargetsFailedError", "Attempt", "AttemptTimeoutError", "AuthenticationError",
-    "BadRequestError", "CallError", "ChatChunk", "ChatCompletion", "ChatResponse", "ChatStream", "Clock",
-    "ConfigError", "ConnectionFailedError", "ContentPart", "ContentPolicyError", "ContextWindowError", "Cost",
-    "DeadlineExceededError", "EmptyResponseError", "Explanation", "InternalServerError", "Ledger",
-    "MalformedResponseError", "ManualClock", "Message", "Model", "ModelList", "NotFoundError",
-    "OverloadedError", "PermissionDeniedError", "Problem", "ProviderError", "QuotaExceededError",
-    "RateLimitError", "RequestError", "Router", "Settings", "StreamInterruptedError", "StreamStateError",
-    "SyncRouter", "SystemClock", "Tool", "ToolCall", "Trace", "TurnoutError", "UnsupportedError", "Usage",
-    "__version__", "load_settings",
+    "BadRequestError", "BudgetExceededError", "CallError", "ChatChunk", "ChatCompletion", "ChatResponse",
+    "ChatStream", "Clock", "ConfigError", "ConnectionFailedError", "ContentPart", "ContentPolicyError",
+    "ContextWindowError", "Cost", "DeadlineExceededError", "EmptyResponseError", "Explanation",
+    "FunctionError", "InternalServerError", "InvalidJSONError", "Ledger", "MalformedResponseError",
+    "ManualClock", "Message", "Model", "ModelList", "NotFoundError", "OverloadedError",
+    "PermissionDeniedError", "Problem", "ProviderError", "QuotaExceededError", "RateLimitError",
+    "RefusalError", "RejectedResponseError", "RequestError", "Router", "RouterClosedError", "Settings",
+    "StreamInterruptedError", "StreamStateError", "SyncRouter", "SystemClock", "Tool", "ToolCall", "Trace",
+    "TruncatedResponseError", "TurnoutError", "UnsupportedError", "Usage", "__version__", "load_settings",
 ]  # fmt: skip
 
 

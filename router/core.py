@@ -1,42 +1,48 @@
-"""The Router: takes calls, and owns what they share (transport, ledger, plans, clock) for its life only."""
+"""The Router: takes calls, and owns what they share (transport, ledger, clock, doors) for its life only.
+
+What comes out of the settings stands in a `Snapshot`, which `reload` replaces in one step.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
 from logging import DEBUG
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from anyio import to_thread
+
+from turnout.config.errors import ConfigError
 from turnout.config.loading import load_settings, parse_settings
-from turnout.config.prices import PriceBook
 from turnout.config.sections import OnUnsupported
 from turnout.config.settings import Settings
 from turnout.config.suggestions import did_you_mean
 from turnout.providers.catalogue import catalogue
 from turnout.providers.chat import ChatCompletion, ChatResponse, ModelList
-from turnout.providers.dialect import Dialect, Target
-from turnout.providers.dialects import dialect
-from turnout.providers.errors import AuthenticationError, RequestError
+from turnout.providers.errors import RequestError
 from turnout.providers.http import default_transport
-from turnout.providers.targets import resolve
 from turnout.providers.transport import Transport
 
 from ._version import __version__
 from .accounting import Ledger
+from .arranging import Arranger
 from .clock import Clock, SystemClock
+from .draining import Doors
 from .events import Events
-from .health.board import Board
+from .finishing import finish
+from .listing import listed
 from .pipeline import Call, Journal, Reply
 from .planning import Planner
 from .policies.account import Books
+from .snapshot import Premises, Snapshot
 from .stacking import Stacks
 from .stream import ChatStream
-from .tokens import TokenFunction, Tokens
-from .wire import Wire, list_models, within
+from .tokens import TokenFunction
 
 if TYPE_CHECKING:
     from .explaining import Explanation
@@ -71,28 +77,41 @@ class Router:
         tokens: Mapping[str, TokenFunction] | None = None,
     ) -> None:
         self._env = os.environ if env is None else env
-        self.settings = self._settings_of(settings)
-        """What the router was made from."""
         self.ledger = Ledger()
         """Every attempt of this router, and what they took together."""
         self._clock = clock or SystemClock()
-        self._random = Random(seed)
         self._events = Events(logger)
         self._transport = transport or default_transport(client, user_agent=f"turnout/{__version__}")
-        self._tokens = Tokens(self.settings, tokens, self._clock)
-        self._wire = Wire(self._transport, self._clock, tokens=self._tokens)
-        self._board = Board()
-        prices = PriceBook.seed().with_overrides(self.settings.prices)
-        self._planner = Planner(self.settings, self._resolve, prices, self._board)
-        self._planner.compile_all()
-        self._stacks = Stacks(self._wire, Books(self.ledger, self._clock, self._events), self._random)
+        self._doors = Doors()
+        self._premises = Premises(
+            env=self._env,
+            tokens=tokens or {},
+            books=Books(self.ledger, self._clock, self._events),
+            transport=self._transport,
+            random=Random(seed),
+            doors=self._doors,
+        )
+        self._arranger = Arranger(self._clock, self._premises.random, self._events)
+        self._snapshot = Snapshot(self._settings_of(settings), self._premises)
+        self._reader: Callable[[], Settings] | None = None  # reads the settings anew, from where they came
+        self._reloads = count(1)
+        self._reloaded = 0  # the number of the latest reload that took effect
 
     @classmethod
     def from_yaml(cls, path: str | Path, *, env: Mapping[str, str] | None = None, **options: Any) -> Self:
         """A router for the settings in a YAML file; takes the same options as the class. ConfigError."""
-        return cls(load_settings(path, env=env, presets=catalogue().keys()), env=env, **options)
+        reader = partial(load_settings, path, env=env, presets=catalogue().keys())
+        router = cls(reader(), env=env, **options)
+        router._reader = reader
+        return router
+
+    @property
+    def settings(self) -> Settings:
+        """What the router goes by just now."""
+        return self._snapshot.settings
 
     async def __aenter__(self) -> Self:
+        self._doors.open()
         self._transport.prepare()
         return self
 
@@ -104,9 +123,35 @@ class Router:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Close the connections; a client that was given stays open."""
-        await self._transport.aclose()
+    async def aclose(self, *, drain: float | None = None) -> None:
+        """Take no more calls, let those in flight finish, and close the connections.
+
+        They get `drain` seconds, by default as many as the settings say. Then the rest is cut off: whoever
+        waits for an answer gets RouterClosedError, a stream that has begun ends with StreamInterruptedError.
+        A client that was given stays open. Entering the router again opens it again.
+        """
+        try:
+            await self._doors.close(self.settings.drain if drain is None else drain)
+        finally:
+            await self._transport.aclose()
+
+    async def reload(self, settings: Settings | Mapping[str, Any] | None = None) -> None:
+        """Go by other settings from now on; without any, read the file of `from_yaml` again.
+
+        Calls in flight finish as they began, and every later call goes by the new settings, all of them at
+        once. Breakers, allowances, keys and the like of targets whose provider is set up as before keep their
+        state. ConfigError leaves everything as it was. Where two reloads overlap, the later one stays.
+        """
+        number = next(self._reloads)
+        if settings is not None:
+            settings = self._settings_of(settings)
+        elif self._reader is not None:
+            settings = await to_thread.run_sync(self._reader)
+        else:
+            raise ConfigError("reload needs the settings, for this router was not made by from_yaml")
+        snapshot = Snapshot(settings, self._premises, self._snapshot)
+        if number > self._reloaded:
+            self._snapshot, self._reloaded = snapshot, number
 
     async def complete(
         self,
@@ -127,9 +172,15 @@ class Router:
         RequestError before anything is sent; UnsupportedError, a ProviderError, AllTargetsFailedError or
         DeadlineExceededError after.
         """
-        call = self._call(_checked(request, fields), False, deadline, tags, on_unsupported)
-        reply = await self._stacks.handler(call.plan)(call)
-        await reply.aclose()
+        snapshot = self._snapshot
+        call = self._call(snapshot, _checked(request, fields), False, deadline, tags, on_unsupported)
+        doors = self._doors
+        doors.enter()
+        try:
+            reply = await snapshot.stacks.handler(call.plan)(call)
+            await reply.aclose()
+        finally:
+            doors.leave()
         return self._finished(call, reply)
 
     def stream(
@@ -143,9 +194,11 @@ class Router:
         **fields: Any,
     ) -> ChatStream:
         """The answer in pieces, for `async with`; takes and raises the same as `complete`."""
+        snapshot = self._snapshot
         checked = _checked(request, {**fields, "stream": True})
-        call = self._call(checked, True, deadline, tags, on_unsupported)
-        return ChatStream(call, self._stacks.handler(call.plan), self._finished)
+        call = self._call(snapshot, checked, True, deadline, tags, on_unsupported)
+        handler = self._doors.letting_in(snapshot.stacks.handler(call.plan))
+        return ChatStream(call, handler, self._finished)
 
     def explain(
         self,
@@ -160,22 +213,22 @@ class Router:
         from .explaining import explain
 
         checked = _checked(request, fields)
-        return explain(self._call(checked, bool(checked.stream), deadline, None, on_unsupported))
+        streaming = bool(checked.stream)
+        call = self._call(self._snapshot, checked, streaming, deadline, None, on_unsupported, sending=False)
+        return explain(call)
 
     async def models(self, provider: str) -> ModelList:
         """The models that a provider lists. RequestError for an unknown name; ConfigError, ProviderError."""
-        if provider not in self.settings.providers:
-            hint = did_you_mean(provider, self.settings.providers) or "."
+        snapshot = self._snapshot
+        providers = snapshot.settings.providers
+        if provider not in providers:
+            hint = did_you_mean(provider, providers) or "."
             raise RequestError(f"no provider is called {provider!r}{hint}", field="provider")
-        target, wire_format = self._resolve(provider, "")
-        target = replace(target, timeouts=self.settings.providers[provider].timeouts or target.timeouts)
-        target = await self._tokens.bearing(target, within(target.timeouts.first_token))
+        self._doors.enter()
         try:
-            body = await list_models(self._transport, target, wire_format, self._clock)
-        except AuthenticationError:
-            self._tokens.refused(target)
-            raise
-        return wire_format.models(body, target)
+            return await listed(snapshot, provider, self._transport, self._clock)
+        finally:
+            self._doors.leave()
 
     def sync(self, *, backend: str = "asyncio") -> SyncRouter:
         """The same router for programs without an event loop; a context manager that runs one in a thread."""
@@ -188,64 +241,56 @@ class Router:
             return settings
         return parse_settings(settings, env=self._env, presets=catalogue().keys())
 
-    def _resolve(self, provider: str, model: str) -> tuple[Target, Dialect]:
-        settings = self.settings.providers[provider]
-        target = resolve(provider, settings, model, env=self._env, has_tokens=provider in self._tokens)
-        return target, dialect(target.preset.dialect)
+    @property
+    def _planner(self) -> Planner:
+        return self._snapshot.planner
+
+    @property
+    def _stacks(self) -> Stacks:
+        return self._snapshot.stacks
 
     def _call(
         self,
+        snapshot: Snapshot,
         request: ChatCompletion,
         streaming: bool,
         deadline: float | None,
         tags: Mapping[str, str] | None,
         on_unsupported: OnUnsupported | None,
+        *,
+        sending: bool = True,
     ) -> Call:
-        plan = self._planner.plan(request.model)
+        """A call aimed at its first target; what is only explained has its targets as they are listed."""
+        plan = snapshot.planner.plan(request.model)
         seconds = plan.deadline if deadline is None else deadline
         if not seconds > 0:
             raise RequestError(f"it is a number of seconds above 0, not {seconds!r}", field="deadline")
+        call_id = os.urandom(16).hex()
+        told = self._events.wanted(DEBUG)
+        order = plan.targets
+        if plan.pooled and sending:
+            order = self._arranger.order(
+                plan, request, streaming=streaming, call_id=call_id, tags=tags, told=told
+            )
         return Call(
             request,
             streaming,
             plan,
-            plan.targets[0],
-            os.urandom(16).hex(),
+            order[0],
+            call_id,
             seconds,
             self._clock.monotonic() + seconds,
             on_unsupported,
             dict(tags) if tags else {},
-            len(plan.targets) - 1,
-            plan.targets[1:],
+            len(order) - 1,
+            order[1:],
             Journal(),
-            self._events.wanted(DEBUG),
+            told,
         )
 
     def _finished(self, call: Call, reply: Reply) -> ChatResponse:
         """What has come, with who answered, how the call was routed and what the answer cost."""
-        response = reply.response
-        said = response.__dict__
-        target = reply.target.target
-        known: dict[str, Any] = {"provider": target.provider, "trace": call.trace()}
-        if not said["model"]:
-            known["model"] = target.model
-        if not said["id"]:
-            known["id"] = f"chatcmpl-{call.id}"
-        if not said["created"]:
-            known["created"] = int(self._clock.now().timestamp())
-        metadata = call.request.metadata
-        if metadata is not None and said["metadata"] is None:
-            known["metadata"] = dict(metadata)
-        if reply.attempt is not None:
-            known["cost"] = reply.attempt.cost
-        return _with(response, known)
-
-
-def _with(response: ChatResponse, known: dict[str, Any]) -> ChatResponse:
-    """The response with further fields set, as assigning one after another would, at the cost of one."""
-    response.__dict__.update(known)
-    response.model_fields_set.update(known)
-    return response
+        return finish(reply.response, call, reply.target, self._clock, reply.attempt)
 
 
 def _checked(request: Request, fields: dict[str, Any]) -> ChatCompletion:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from turnout.providers.chat import ChatCompletion, ChatResponse, TextPart, Usage
 
-_BYTES_PER_TOKEN = 4
+from .health.calibration import Calibration
+
+BYTES_PER_TOKEN = 4
+"""Of UTF-8, as everything here is estimated."""
 _PER_MESSAGE = 4  # role and separators, as chat templates write them
 _PER_ATTACHMENT = 800  # an image or a file of unknown size; a guess in the middle of what hosts count
 _MOST_PER_TOKEN = 12  # characters besides white space that a token stands for at the most, on average
@@ -25,18 +28,51 @@ def prompt_tokens(request: ChatCompletion) -> int:
     """About how many tokens a request's prompt has, tools included."""
     size = 0
     tokens = _PER_MESSAGE * len(request.messages)
-    for message in request.wire()["messages"]:
-        content = message.get("content") or ""
-        if isinstance(content, str):
+    for message in request.messages:
+        content = message.content
+        if type(content) is str:
             size += _size(content)
-        else:
-            texts = [part["text"] for part in content if isinstance(part.get("text"), str)]
-            size += sum(map(_size, texts))
-            tokens += _PER_ATTACHMENT * (len(content) - len(texts))
-        size += _size(message.get("reasoning") or "") + _json_size(message.get("tool_calls"))
+        elif content:
+            for part in content:
+                text = getattr(part, "text", None)
+                if isinstance(text, str):
+                    size += _size(text)
+                else:
+                    tokens += _PER_ATTACHMENT
+        if message.reasoning:
+            size += _size(message.reasoning)
+        if message.tool_calls:
+            size += _json_size(message.wire()["tool_calls"])
     if request.tools:
         size += _json_size(request.wire()["tools"])
     return tokens + _tokens(size)
+
+
+def answer_limit(request: ChatCompletion, overrides: Mapping[str, Any]) -> int | None:
+    """The most tokens that all choices of an answer may have together, as a target is asked; None: any."""
+    most = request.max_output_tokens
+    for name in ("max_tokens", "max_completion_tokens"):
+        if name in overrides:
+            most = overrides[name]
+    return None if most is None else most * (request.n or 1)
+
+
+def learn_from(request: ChatCompletion, usage: Usage, calibration: Calibration) -> None:
+    """Learn from what a target counted for a request, where that is worth the trouble of estimating it.
+
+    Prompts with anything but text teach nothing: what a picture counts as differs more than words do.
+    """
+    counted = usage.prompt_tokens
+    if calibration.wants(counted) and is_text(request):
+        calibration.observe(prompt_tokens(request), counted)
+
+
+def is_text(request: ChatCompletion) -> bool:
+    """Whether there is nothing but text in a request's messages."""
+    return all(
+        type(message.content) is not list or all(type(part) is TextPart for part in message.content)
+        for message in request.messages
+    )
 
 
 def least_prompt_tokens(request: ChatCompletion) -> int:
@@ -91,8 +127,8 @@ def _json_size(value: Any) -> int:
 
 
 def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _tokens(size: int) -> int:
-    return -(-size // _BYTES_PER_TOKEN)
+    return -(-size // BYTES_PER_TOKEN)

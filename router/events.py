@@ -35,9 +35,15 @@ FIELDS: dict[str, str] = {
     "request_id": "the provider's own id of the request",
     "seconds": "how long it took",
     "first_token_seconds": "from the start of the attempt to the first text, reasoning or tool call",
-    "wait": "seconds until the next try, or until the target is open again",
+    "wait": "seconds until the next try, or until the target is open again; of a hedge, those before it",
     "next_target": "`provider/model` that is tried next",
+    "how": "restart or continue",
     "field": "the request field that the target cannot take",
+    "key": "which of the provider's `api_keys`, counted from 1",
+    "strategy": "the name of the pool's strategy",
+    "snapshot": "what it knew of the pool's members",
+    "seed": "what its chance came from",
+    "order": "the members in the order in which they are tried, by their places in the snapshot",
     "attempts": "how many attempts the call made",
     "prompt_tokens": "tokens of the prompt, all attempts together",
     "completion_tokens": "tokens of the answer, all attempts together",
@@ -50,6 +56,12 @@ LOGGER = "turnout"
 
 _TABLE = (
     Event("call.started", logging.DEBUG, ("call_id", "route"), "A call was planned and begins."),
+    Event(
+        "pool.ordered",
+        logging.DEBUG,
+        ("call_id", "route", "strategy", "snapshot", "seed", "order"),
+        "A pool's strategy was asked; it gives the same order again for this snapshot and seed.",
+    ),
     Event(
         "attempt.finished",
         logging.DEBUG,
@@ -75,6 +87,24 @@ _TABLE = (
         "A policy let no attempt pass: an open breaker, a rate limit, a refused key.",
     ),
     Event(
+        "key.refused",
+        logging.INFO,
+        ("call_id", "target", "key", "kind", "wait"),
+        "One of several keys was refused or is at its limit, and is left alone for a while.",
+    ),
+    Event(
+        "breaker.opened",
+        logging.INFO,
+        ("call_id", "target", "kind", "wait"),
+        "A target failed too often and is left alone for a while.",
+    ),
+    Event(
+        "breaker.closed",
+        logging.INFO,
+        ("call_id", "target"),
+        "A target that was left alone has answered again.",
+    ),
+    Event(
         "retry.waiting",
         logging.INFO,
         ("call_id", "target", "kind", "wait"),
@@ -85,6 +115,18 @@ _TABLE = (
         logging.INFO,
         ("call_id", "target", "kind", "next_target"),
         "A target failed and the next one is tried.",
+    ),
+    Event(
+        "stream.resumed",
+        logging.INFO,
+        ("call_id", "target", "kind", "how", "next_target"),
+        "A stream broke after its first word, and the next target is asked to go on.",
+    ),
+    Event(
+        "hedge.started",
+        logging.INFO,
+        ("call_id", "target", "wait", "next_target"),
+        "A target has said nothing for so long, and the next one is asked as well.",
     ),
     Event(
         "call.finished",

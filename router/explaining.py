@@ -52,7 +52,7 @@ class Explanation:
     route: str
     """The name that the request gives."""
     steps: tuple[Step, ...]
-    """The targets in the order in which they would be tried."""
+    """The targets in the order in which they would be tried; the members of a pool as they are listed."""
     branches: tuple[tuple[str, tuple[Step, ...]], ...]
     """For each kind with targets of its own, those targets."""
     max_attempts: int

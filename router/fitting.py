@@ -6,7 +6,9 @@ Either way nothing was sent and nothing is paid, and the ledger says `skipped`.
 
 How long a prompt is, only the model's own tokenizer knows. So a target is passed by only where the least
 that the prompt can have is a quarter more than the window; anything nearer is sent, and the provider
-decides. A request that asks its host to shorten the prompt is never passed by.
+decides. Once a target's answers have told how it counts long prompts, the estimate counts as well: by the
+lowest ratio that was seen of late, and a fifth below that for texts unlike those. A request that asks its
+host to shorten the prompt is never passed by.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from turnout.providers.dialects.draft import rules_of
 from turnout.providers.errors import ContextWindowError, ProviderError
 from turnout.providers.requirements import fit_to_model, needs_of
 
-from .estimating import least_prompt_tokens
+from .estimating import is_text, least_prompt_tokens, prompt_tokens
+from .health.calibration import Calibration
 
 TOO_LONG = "prompt_too_long"
 """`code` of the error for a prompt that was not sent because it cannot fit."""
 
 _MARGIN = 1.25
+_DOUBT = 0.8  # how much fewer tokens a text may have than the leanest that was seen of late
 _SHORT = 4096  # characters that fit into every model's window; nobody needs to look further
 _SHORTENING = (
     "transforms", "plugins", "truncation", "truncate", "truncate_prompt_tokens", "prompt_truncate_len",
@@ -32,31 +36,53 @@ _SHORTENING = (
 Fireworks, Anthropic, Together."""
 
 
-def fit(request: ChatCompletion, target: Target) -> tuple[ChatCompletion, tuple[Adaptation, ...]]:
+def fit(
+    request: ChatCompletion, target: Target, calibration: Calibration | None = None
+) -> tuple[ChatCompletion, tuple[Adaptation, ...]]:
     """The request as the target's model takes it, and what was left out where the user chose to drop.
 
-    UnsupportedError or ContextWindowError where the target has to be passed by.
+    `calibration` is what is known of how the target counts. UnsupportedError or ContextWindowError where the
+    target has to be passed by.
     """
     needs = needs_of(request)
     if needs.characters > _SHORT:
-        check_window(request, target, needs.characters)
+        check_window(request, target, needs.characters, calibration)
     return fit_to_model(request, target, needs.fields)
 
 
-def check_window(request: ChatCompletion, target: Target, length: int) -> None:
+def check_window(
+    request: ChatCompletion, target: Target, length: int, calibration: Calibration | None = None
+) -> None:
     """ContextWindowError where a prompt of `length` characters is certainly longer than the window."""
     window = rules_of(target).capabilities.context_window
-    if window is None or length <= 2 * window * _MARGIN:  # a word and what parts it off are two characters
+    if window is None or length <= window // 2:  # no prose has two tokens in a character
         return
-    least = least_prompt_tokens(request)
-    if least <= window * _MARGIN or any(name in (request.model_extra or ()) for name in _SHORTENING):
+    tokens = _learned(request, window, calibration)
+    if tokens is None:
+        # a word and what parts it off are two characters
+        least = least_prompt_tokens(request) if length > 2 * window * _MARGIN else 0
+        if least <= window * _MARGIN:
+            return
+        tokens = f"at least {least}"
+    if any(name in (request.model_extra or ()) for name in _SHORTENING):
         return
     raise ContextWindowError(
-        f"the prompt has at least {least} tokens and the model's window holds {window}; nothing was sent.",
+        f"the prompt has {tokens} tokens and the model's window holds {window}; nothing was sent.",
         provider=target.provider,
         model=target.model,
         code=TOO_LONG,
     )
+
+
+def _learned(request: ChatCompletion, window: int, calibration: Calibration | None) -> str | None:
+    """About how many tokens the target will count, where that is surely more than its window."""
+    least = None if calibration is None else calibration.least
+    if calibration is None or least is None or not is_text(request):
+        return None
+    estimated = prompt_tokens(request)
+    if estimated * least * _DOUBT <= window:
+        return None
+    return f"about {estimated * calibration.factor:.0f}"
 
 
 def was_skipped(error: ProviderError) -> bool:

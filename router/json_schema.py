@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -25,186 +25,198 @@ Wrong = str | None
 
 def mismatch(value: Any, schema: Any) -> str | None:
     """The first thing wrong with a value, beginning with its place; None where it matches."""
-    return _Check(schema).wrong(value, schema, "$")
+    return _wrong(value, schema, _Place(schema, None, "$", 0))
 
 
-class _Check:
-    """One value held against one schema."""
+class _Place:
+    """Where a value is held against a schema."""
 
-    def __init__(self, root: Any) -> None:
+    __slots__ = ("depth", "path", "root", "schema")
+
+    def __init__(self, root: Any, schema: Any, path: str, depth: int) -> None:
         self.root = root
-        self._depth = 0
+        self.schema = schema
+        self.path = path
+        self.depth = depth
 
-    def wrong(self, value: Any, schema: Any, path: str) -> Wrong:
-        """What is wrong with the value at `path`."""
-        if schema is False:
-            return f"{path} is not allowed"
-        if not isinstance(schema, Mapping) or (value is None and schema.get("nullable") is True):
-            return None
-        if self._depth >= _DEPTH:
-            return None
-        self._depth += 1
-        try:
-            for keyword, given in schema.items():
-                rule = _RULES.get(keyword)
-                if rule is not None and (found := rule(self, value, given, schema, path)) is not None:
-                    return found
-            return None
-        finally:
-            self._depth -= 1
+    def wrong(self, value: Any, schema: Any, path: str | None = None) -> Wrong:
+        """What is wrong with a value by a schema inside this one; `path` where it is another value's."""
+        return _wrong(value, schema, _Place(self.root, None, path or self.path, self.depth + 1))
 
-    def matches(self, value: Any, schema: Any) -> bool:
-        """Whether nothing is wrong."""
-        return self.wrong(value, schema, "$") is None
+    def fits(self, value: Any, schema: Any) -> bool:
+        """Whether nothing is wrong with a value by a schema inside this one."""
+        return self.wrong(value, schema) is None
+
+    def other(self, keyword: str) -> Any:
+        """What another keyword of the same schema says."""
+        return self.schema.get(keyword)
 
 
-def _type(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    names = [given] if isinstance(given, str) else given
-    if not isinstance(names, list) or any(name not in _TYPES for name in names):
+def _wrong(value: Any, schema: Any, at: _Place) -> Wrong:
+    if schema is False:
+        return f"{at.path} is not allowed"
+    if not isinstance(schema, Mapping) or at.depth > _DEPTH:
         return None
-    if any(_TYPES[name](value) for name in names):
+    if value is None and schema.get("nullable") is True:
         return None
-    return f"{path} is no {' or '.join(names)}"
-
-
-def _enum(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    if not isinstance(given, list) or any(_same(value, one) for one in given):
-        return None
-    return f"{path} is none of {_short(json.dumps(given))}"
-
-
-def _const(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    return None if _same(value, given) else f"{path} is not {_short(json.dumps(given))}"
-
-
-def _ref(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    found = _at(check.root, given) if isinstance(given, str) else None
-    return None if found is None else check.wrong(value, found, path)
-
-
-def _all_of(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    for one in given if isinstance(given, list) else ():
-        if (found := check.wrong(value, one, path)) is not None:
+    at.schema = schema
+    for keyword, given in schema.items():
+        rule = _RULES.get(keyword)
+        if rule is not None and (found := rule(at, value, given)) is not None:
             return found
     return None
 
 
-def _any_of(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    if not isinstance(given, list) or any(check.matches(value, one) for one in given):
+def _type(at: _Place, value: Any, given: Any) -> Wrong:
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in _TYPES for name in names):
+        return None
+    if any(_TYPES[name](value) for name in names):
+        return None
+    return f"{at.path} is no {' or '.join(names)}"
+
+
+def _enum(at: _Place, value: Any, given: Any) -> Wrong:
+    if not isinstance(given, list) or any(_same(value, one) for one in given):
+        return None
+    return f"{at.path} is none of {_short(json.dumps(given))}"
+
+
+def _const(at: _Place, value: Any, given: Any) -> Wrong:
+    return None if _same(value, given) else f"{at.path} is not {_short(json.dumps(given))}"
+
+
+def _ref(at: _Place, value: Any, given: Any) -> Wrong:
+    found = _at(at.root, given) if isinstance(given, str) else None
+    return None if found is None else at.wrong(value, found)
+
+
+def _all_of(at: _Place, value: Any, given: Any) -> Wrong:
+    for one in given if isinstance(given, list) else ():
+        if (found := at.wrong(value, one)) is not None:
+            return found
+    return None
+
+
+def _any_of(at: _Place, value: Any, given: Any) -> Wrong:
+    if not isinstance(given, list) or any(at.fits(value, one) for one in given):
         return None
     if len(given) == 1:
-        return check.wrong(value, given[0], path)
-    return f"{path} matches none of the {len(given)} alternatives"
+        return at.wrong(value, given[0])
+    return f"{at.path} matches none of the {len(given)} alternatives"
 
 
-def _one_of(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _one_of(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(given, list):
         return None
-    matching = sum(check.matches(value, one) for one in given)
-    return None if matching == 1 else f"{path} matches {matching} of the alternatives instead of one"
+    matching = sum(at.fits(value, one) for one in given)
+    return None if matching == 1 else f"{at.path} matches {matching} of the alternatives instead of one"
 
 
-def _not(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    return f"{path} matches what it must not" if check.matches(value, given) else None
+def _not(at: _Place, value: Any, given: Any) -> Wrong:
+    return f"{at.path} matches what it must not" if at.fits(value, given) else None
 
 
-def _if(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
-    return check.wrong(value, schema.get("then" if check.matches(value, given) else "else", True), path)
+def _if(at: _Place, value: Any, given: Any) -> Wrong:
+    return at.wrong(value, at.other("then" if at.fits(value, given) else "else"))
 
 
-def _properties(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _properties(at: _Place, value: Any, given: Any) -> Wrong:
     if isinstance(value, dict) and isinstance(given, Mapping):
         for name, one in given.items():
-            if name in value and (found := check.wrong(value[name], one, _of(path, name))) is not None:
+            if name in value and (found := at.wrong(value[name], one, _of(at, name))) is not None:
                 return found
     return None
 
 
-def _required(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _required(at: _Place, value: Any, given: Any) -> Wrong:
     if isinstance(value, dict) and isinstance(given, list):
         for name in given:
             if isinstance(name, str) and name not in value:
-                return f"{_of(path, name)} is missing"
+                return f"{_of(at, name)} is missing"
     return None
 
 
-def _additional(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _additional(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(value, dict):
         return None
-    known, patterns = schema.get("properties"), schema.get("patternProperties")
+    known, patterns = at.other("properties"), at.other("patternProperties")
     for name, item in value.items():
         if isinstance(known, Mapping) and name in known:
             continue
         if isinstance(patterns, Mapping) and any(_found(pattern, name) for pattern in patterns):
             continue
-        if (found := check.wrong(item, given, _of(path, name))) is not None:
+        if (found := at.wrong(item, given, _of(at, name))) is not None:
             return found
     return None
 
 
-def _patterned(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _patterned(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(value, dict) or not isinstance(given, Mapping):
         return None
     for pattern, one in given.items():
         for name, item in value.items():
-            if _found(pattern, name) and (found := check.wrong(item, one, _of(path, name))) is not None:
+            if _found(pattern, name) and (found := at.wrong(item, one, _of(at, name))) is not None:
                 return found
     return None
 
 
-def _names(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _names(at: _Place, value: Any, given: Any) -> Wrong:
     for name in value if isinstance(value, dict) else ():
-        if (found := check.wrong(name, given, f"the name of {_of(path, name)}")) is not None:
+        if (found := at.wrong(name, given, f"the name of {_of(at, name)}")) is not None:
             return found
     return None
 
 
-def _first_items(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _first_items(at: _Place, value: Any, given: Any) -> Wrong:
     if isinstance(value, list) and isinstance(given, list):
         for place, (item, one) in enumerate(zip(value, given, strict=False)):
-            if (found := check.wrong(item, one, f"{path}[{place}]")) is not None:
+            if (found := at.wrong(item, one, f"{at.path}[{place}]")) is not None:
                 return found
     return None
 
 
-def _items(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _items(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(value, list):
         return None
     if isinstance(given, list):  # how older drafts write prefixItems
-        return _first_items(check, value, given, schema, path)
-    first = schema.get("prefixItems")
+        return _first_items(at, value, given)
+    first = at.other("prefixItems")
     for place in range(len(first) if isinstance(first, list) else 0, len(value)):
-        if (found := check.wrong(value[place], given, f"{path}[{place}]")) is not None:
+        if (found := at.wrong(value[place], given, f"{at.path}[{place}]")) is not None:
             return found
     return None
 
 
-def _contains(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _contains(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(value, list):
         return None
-    least, most = schema.get("minContains", 1), schema.get("maxContains")
-    matching = sum(check.matches(item, given) for item in value)
-    if (_is_number(least) and matching < least) or (_is_number(most) and matching > most):
-        return f"{path} holds {matching} items of the sort that it has to contain"
+    least, most = at.other("minContains"), at.other("maxContains")
+    matching = sum(at.fits(item, given) for item in value)
+    least = least if _is_number(least) else 1
+    if matching < least or (_is_number(most) and matching > most):
+        return f"{at.path} holds {matching} items of the sort that it has to contain"
     return None
 
 
-def _unique(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _unique(at: _Place, value: Any, given: Any) -> Wrong:
     if given is not True or not isinstance(value, list):
         return None
+    seen: set[Hashable] = set()
     for place, item in enumerate(value):
-        if any(_same(item, earlier) for earlier in value[:place]):
-            return f"{path}[{place}] occurs twice"
+        if (key := _key(item)) in seen:
+            return f"{at.path}[{place}] occurs twice"
+        seen.add(key)
     return None
 
 
-def _pattern(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _pattern(at: _Place, value: Any, given: Any) -> Wrong:
     if not isinstance(value, str) or not isinstance(given, str) or _found(given, value, otherwise=True):
         return None
-    return f"{path} does not match the pattern {_short(given)}"
+    return f"{at.path} does not match the pattern {_short(given)}"
 
 
-def _multiple(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str) -> Wrong:
+def _multiple(at: _Place, value: Any, given: Any) -> Wrong:
     if not _is_number(value) or not _is_number(given) or given <= 0:
         return None
     try:
@@ -212,17 +224,17 @@ def _multiple(check: _Check, value: Any, given: Any, schema: Mapping[str, Any], 
         whole = times == int(times) if isinstance(times, float) else times == 0
     except OverflowError:
         return None
-    return None if whole else f"{path} is no multiple of {given}"
+    return None if whole else f"{at.path} is no multiple of {given}"
 
 
 def _bound(
     measure: Callable[[Any], Any], fits: Callable[[Any, Any], bool], said: str,
-    check: _Check, value: Any, given: Any, schema: Mapping[str, Any], path: str,
+    at: _Place, value: Any, given: Any,
 ) -> Wrong:  # fmt: skip
     size = measure(value)
     if size is None or not _is_number(given) or fits(size, given):
         return None
-    return f"{path} {said} {given}"
+    return f"{at.path} {said} {given}"
 
 
 def _is_number(value: Any) -> bool:
@@ -233,7 +245,7 @@ def _number(value: Any) -> Any:
     return value if _is_number(value) else None
 
 
-def _size_of(sort: type) -> Callable[[Any], int | None]:
+def _size_of(sort: type[str | list[Any] | dict[str, Any]]) -> Callable[[Any], int | None]:
     return lambda value: len(value) if isinstance(value, sort) else None
 
 
@@ -255,13 +267,19 @@ def _above(size: Any, limit: Any) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     """Equality as JSON has it: 1 is 1.0, but neither is true."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(item, other[name]) for name, item in one.items())
-    if isinstance(one, list) and isinstance(other, Sequence) and not isinstance(other, str):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
+    return _key(one) == _key(other)
+
+
+def _key(value: Any) -> Hashable:
+    """What is equal for equal values, and can be kept in a set."""
+    if isinstance(value, bool):
+        return ("true",) if value else ("false",)
+    if isinstance(value, list):
+        return "list", tuple(map(_key, value))
+    if isinstance(value, dict):
+        return "object", frozenset((name, _key(item)) for name, item in value.items())
+    key: Hashable = value
+    return key
 
 
 def _found(pattern: Any, text: str, *, otherwise: bool = False) -> bool:
@@ -288,8 +306,8 @@ def _at(root: Any, reference: str) -> Any:
     return found if reference in ("#", "#/") or reference.startswith("#/") else None
 
 
-def _of(path: str, name: str) -> str:
-    return f"{path}.{_short(name)}"
+def _of(at: _Place, name: str) -> str:
+    return f"{at.path}.{_short(name)}"
 
 
 def _short(text: str) -> str:
@@ -307,7 +325,7 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = MappingProxyType(
         "null": lambda value: value is None,
     }
 )
-_RULES: Mapping[str, Callable[[_Check, Any, Any, Mapping[str, Any], str], Wrong]] = MappingProxyType(
+_RULES: Mapping[str, Callable[[_Place, Any, Any], Wrong]] = MappingProxyType(
     {
         "type": _type,
         "enum": _enum,

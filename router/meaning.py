@@ -40,16 +40,20 @@ if TYPE_CHECKING:
 Predicate = Callable[[ChatResponse], Any]
 """Says whether an answer is to be rejected: true, or the reason as a text; it may be async."""
 
-_JUDGED: frozenset[Kind] = frozenset(
+KINDS: frozenset[Kind] = frozenset(
     ("empty", "refusal", "content_policy", "truncated", "invalid_json", "rejected")
 )
+"""What an answer may be."""
+_DECLINED = "the model declined to answer."
 _REASON = 200  # characters of a predicate's own words that a message repeats
 
 
 class Judge:
     """What the answers of one target in one plan have to be."""
 
-    __slots__ = ("_content_policy", "_empty", "_invalid_json", "_predicates", "_refusal", "_truncated", "ahead")
+    __slots__ = (
+        "_content_policy", "_empty", "_invalid_json", "_predicates", "_refusal", "_truncated", "ahead",
+    )  # fmt: skip
 
     def __init__(self, kinds: Collection[Kind], predicates: Sequence[tuple[str, Predicate]] = ()) -> None:
         self._empty = "empty" in kinds
@@ -58,7 +62,7 @@ class Judge:
         self._truncated = "truncated" in kinds
         self._invalid_json = "invalid_json" in kinds
         self._predicates = tuple(predicates)
-        self.ahead = bool(predicates) or any(kind in kinds for kind in _JUDGED - {"empty"})
+        self.ahead = bool(predicates) or any(kind in kinds for kind in KINDS - {"empty"})
         """Whether the first word of a stream may come with what makes the answer useless."""
 
     def fault(self, response: ChatResponse, request: ChatCompletion) -> ProviderError | None:
@@ -105,12 +109,14 @@ class Judge:
 
     def _fault_of(self, choice: Choice, request: ChatCompletion) -> ProviderError | None:
         message, reason = choice.message, choice.finish_reason
-        if self._refusal and (message.refusal or _declined(choice)):
-            return RefusalError("the model declined to answer.")
+        if self._refusal and message.refusal:
+            return RefusalError(_DECLINED)
         if reason == "content_filter":
             if self._content_policy:
                 left = "cut the answer off." if message.content else "left nothing of the answer."
                 return ContentPolicyError(f"the filter {left}", code="content_filter")
+            if self._refusal and _declined(choice):
+                return RefusalError(_DECLINED, code="refusal")
         elif reason == "length":
             # an empty answer is no failure here: the caller's own limit on tokens left no room
             if self._truncated:
@@ -124,11 +130,9 @@ class Judge:
         return None
 
 
-def judge(
-    kinds: Collection[Kind], predicates: Sequence[tuple[str, Predicate]] = ()
-) -> Judge | None:
+def judge(kinds: Collection[Kind], predicates: Sequence[tuple[str, Predicate]] = ()) -> Judge | None:
     """The judge for those of `kinds` that an answer shows; None where nothing is to be judged."""
-    judged = _JUDGED.intersection(kinds)
+    judged = KINDS.intersection(kinds)
     return Judge(judged, predicates) if judged or predicates else None
 
 
@@ -162,8 +166,10 @@ def _declined(choice: Choice) -> bool:
 def _not_as_asked(choice: Choice, request: ChatCompletion) -> str:
     """What is wrong with an answer's JSON, as the rest of a sentence; empty where nothing is."""
     asked, message = request.response_format, choice.message
-    if asked is None or asked.type == "text" or message.tool_calls or message.function_call or message.refusal:
+    if asked is None or asked.type == "text":
         return ""
+    if message.tool_calls or message.function_call or message.refusal:
+        return ""  # said instead of an answer
     try:
         value = from_json(message.content or "", allow_inf_nan=False)
     except ValueError as error:

@@ -39,6 +39,9 @@ SHARE = "deadline_share"
 class Line(Protocol):
     """The line of the ledger that an attempt will fill."""
 
+    sent: bool
+    """Whether the attempt has reached the network."""
+
     def settle(self, reply: Reply) -> None:
         """Write down how a reply ended; called once, before anybody else hears of the end."""
         ...
@@ -58,6 +61,9 @@ class Journal:
     """Their errors."""
     shelf: Shelf | None = None
     """Images and files fetched for the call; None as long as nothing had to be."""
+    taken: list[PlannedTarget] | None = None
+    """Targets that one of several runs of the call has taken for itself, in that order; None where there is
+    only one run."""
 
 
 @dataclass(slots=True)
@@ -89,6 +95,8 @@ class Call:
     """Where the attempt that is about to begin is written down; None where nobody keeps account."""
     forced: bool = False
     """Whether this is the call's last hope, which breakers and gates let through."""
+    beside: bool = False
+    """Whether this is a hedge: the second run of a call whose first one goes on, and nobody's last hope."""
 
     @property
     def attempts_left(self) -> int:
@@ -100,7 +108,7 @@ class Call:
         """The route that was named; None where the call named its target itself."""
         return None if self.plan.direct else self.plan.route
 
-    def aimed(self, target: PlannedTarget, later: int, *, forced: bool = False) -> Call:
+    def aimed(self, target: PlannedTarget, later: int, *, forced: bool = False, beside: bool = False) -> Call:
         """The same call, aimed at another target with so many still to come."""
         return Call(
             self.request,
@@ -118,6 +126,7 @@ class Call:
             self.told,
             self.line,
             forced or self.forced,
+            beside or self.beside,
         )
 
     def trace(self) -> Trace:

@@ -9,30 +9,38 @@ A route's `context_window` and `content_policy` lists are branches: when a targe
 call goes there at once, since its siblings are no larger and no more lenient, and ends where the branch ends.
 
 A target that occurs twice with the same overrides is planned once. Nothing here reads a clock or a socket.
+
+Pools stay as they are: their members are put in order for each call, by `arranging`. A plan lists their
+targets as they are written, but for members whose weight is 0, which are not planned at all. In the lists of
+a branch a pool stands for its members in the order in which they are written.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from itertools import count
 from typing import Any
 
 from turnout.config.errors import ConfigError
-from turnout.config.policies import Hedge, Retry, SlowStream, Timeouts
-from turnout.config.prices import Price, PriceBook
-from turnout.config.sections import Kind, OnInterrupt
+from turnout.config.policies import Timeouts
+from turnout.config.prices import PriceBook
+from turnout.config.sections import Kind
 from turnout.config.settings import ChainNode, Node, PoolNode, Route, RouteNode, Settings, TargetNode
 from turnout.config.suggestions import did_you_mean
 from turnout.providers.chat import ChatCompletion
-from turnout.providers.choosing import as_twin, twin_for
 from turnout.providers.dialect import Dialect, Target
-from turnout.providers.dialects import dialect
 from turnout.providers.errors import RequestError
 
-from .accounting.pricing import Tariff
+from .functions import function_at
 from .health.board import Board, enabled, has_policies
-from .health.standing import Standing
+from .meaning import Predicate, judge, predicates_of
+from .plans import Member, Plan, PlannedTarget, Pool, Step
+from .strategies import BUILT_IN, Named
+
+__all__ = ["Plan", "PlannedTarget", "Planner", "Pool", "Resolve"]
 
 _DIRECT_PLANS = 1024  # plans kept for models that callers name directly, as `provider/model`
 _BRANCHES: tuple[Kind, ...] = ("context_window", "content_policy")
@@ -46,13 +54,28 @@ class _Scope:
     """What the routes around a node say, the innermost first."""
 
     routes: tuple[tuple[str, Route], ...]
+    pools: tuple[str, ...] = ()
+    """The pools around the node, in words, the outermost first."""
 
     def enter(self, name: str, route: Route) -> _Scope:
-        return _Scope(((name, route), *self.routes))
+        return _Scope(((name, route), *self.routes), self.pools)
+
+    def join(self, pool: PoolNode, node: Node) -> _Scope:
+        weights = sum(member.weight for member in pool.pool)
+        share = "" if weights == len(pool.pool) else f", weight {node.weight} of {weights}"
+        return _Scope(self.routes, (*self.pools, f"{pool.strategy} pool{share}"))
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in reversed(self.routes))
+
+
+class _Found:
+    """What one plan has come upon until now."""
+
+    def __init__(self) -> None:
+        self.targets: dict[object, PlannedTarget] = {}
+        self.branches: dict[tuple[tuple[str, ...], Kind], tuple[PlannedTarget, ...]] = {}
 
 
 class Planner:
@@ -62,6 +85,7 @@ class Planner:
         self, settings: Settings, resolve: Resolve, prices: PriceBook, board: Board | None = None
     ) -> None:
         self._settings = settings
+        self._kept = Board() if board is None else board
         self._board = board if board is not None and has_policies(settings) else None
         self._resolve = resolve
         self._prices = prices
@@ -121,33 +145,69 @@ class Planner:
     def _compile(self, name: str, route: Route, *, direct: bool = False) -> Plan:
         defaults = self._settings.defaults
         scope = _Scope(()) if direct else _Scope(()).enter(name, route)
-        targets = self._targets(route.chain, scope)
+        found = _Found()
+        steps = tuple(self._steps(route.chain, scope, found))
+        targets = tuple(found.targets.values())
+        fallback_on = frozenset(defaults.fallback_on if route.fallback_on is None else route.fallback_on)
         stated = route.max_attempts or (
             defaults.max_attempts if "max_attempts" in defaults.model_fields_set else None
         )
-        return Plan(
+        plan = Plan(
             route=name,
             targets=targets,
             deadline=defaults.deadline if route.deadline is None else route.deadline,
             # a chain longer than the default would otherwise hold targets that no call can reach
             max_attempts=stated or max(defaults.max_attempts, len(targets)),
-            fallback_on=frozenset(defaults.fallback_on if route.fallback_on is None else route.fallback_on),
+            fallback_on=fallback_on | {"rejected"} if route.reject else fallback_on,
             direct=direct,
             hedge=enabled(route.hedge, defaults.hedge),
             on_interrupt=route.on_interrupt or defaults.on_interrupt,
             slow_stream=enabled(route.slow_stream, defaults.slow_stream),
             reject=route.reject,
+            steps=steps if any(isinstance(step, Pool) for step in steps) else (),
         )
+        _appoint(plan, predicates_of(name, route.reject))
+        return plan
 
-    def _targets(self, nodes: Iterable[Node], scope: _Scope) -> tuple[PlannedTarget, ...]:
-        """All targets under `nodes`, with the branches of the routes around them."""
-        branches: dict[tuple[tuple[str, ...], Kind], tuple[PlannedTarget, ...]] = {}
-        found: dict[object, PlannedTarget] = {}
-        for node, inside in self._leaves(nodes, scope):
-            own = {kind: branch for kind in _BRANCHES if (branch := self._branch(kind, inside, branches))}
-            planned = dataclasses.replace(self._planned(node, inside), branches=own)
-            found.setdefault(_identity(planned), planned)
-        return tuple(found.values())
+    def _steps(self, nodes: Iterable[Node], scope: _Scope, found: _Found) -> Iterator[Step]:
+        """Everything under `nodes`, chains and routes flattened, with the branches of the routes around."""
+        for node in nodes:
+            if isinstance(node, TargetNode):
+                yield self._found(node, scope, found)
+            elif isinstance(node, ChainNode):
+                yield from self._steps(node.chain, scope, found)
+            elif isinstance(node, PoolNode):
+                yield self._pool(node, scope, found)
+            else:
+                inner = self._nested(node, scope)
+                yield from self._steps(inner.chain, scope.enter(node.route, inner), found)
+
+    def _found(self, node: TargetNode, scope: _Scope, found: _Found) -> PlannedTarget:
+        own = {kind: branch for kind in _BRANCHES if (branch := self._branch(kind, scope, found.branches))}
+        planned = dataclasses.replace(self._planned(node, scope), branches=own)
+        return found.targets.setdefault(_identity(planned), planned)
+
+    def _pool(self, node: PoolNode, scope: _Scope, found: _Found) -> Pool:
+        members: dict[str, Member] = {}
+        for inner in node.pool:
+            if not inner.weight:
+                continue
+            steps = tuple(self._steps((inner,), scope.join(node, inner), found))
+            leaves = tuple(dict.fromkeys(_leaves_of(steps)))
+            name = leaves[0].name
+            if name in members:
+                name = next(named for number in count(2) if (named := f"{name}#{number}") not in members)
+            members[name] = Member(name, inner.weight, steps, leaves)
+        pool = Pool(
+            strategy=_strategy(node.strategy, scope),
+            members=tuple(members.values()),
+            by=node.by,
+            max_price=node.max_price,
+            turns=count(),
+        )
+        if not members:
+            raise ConfigError(f"{_place(scope)}: the weight of every member of a pool is 0; leave one above")
+        return _priced(pool, scope)
 
     def _leaves(self, nodes: Iterable[Node], scope: _Scope) -> Iterator[tuple[TargetNode, _Scope]]:
         for node in nodes:
@@ -156,7 +216,8 @@ class Planner:
             elif isinstance(node, ChainNode):
                 yield from self._leaves(node.chain, scope)
             elif isinstance(node, PoolNode):
-                yield from self._leaves(node.pool, scope)
+                alive = (inner for inner in node.pool if inner.weight)
+                yield from (leaf for inner in alive for leaf in self._leaves((inner,), scope))
             else:
                 inner = self._nested(node, scope)
                 yield from self._leaves(inner.chain, scope.enter(node.route, inner))
@@ -213,14 +274,61 @@ class Planner:
             standing=None
             if self._board is None
             else self._board.standing(node.provider, node.model, settings),
+            calibration=self._kept.calibration(node.provider, node.model, settings),
         )
+
+
+def _appoint(plan: Plan, predicates: tuple[tuple[str, Predicate], ...]) -> None:
+    """Give each target of a new plan the judge of its answers."""
+    for planned in plan.everything:
+        again = planned.retry.on if plan.max_attempts > 1 and planned.retry.attempts > 1 else ()
+        kinds = {*plan.fallback_on, *planned.branches, *again}
+        object.__setattr__(planned, "judge", judge(kinds, predicates))
 
 
 def _why(scope: _Scope, branch: Kind | None) -> str:
     if not scope.names:
         return "named by the call"
-    place = f"route {' > '.join(scope.names)}"
+    place = ", ".join((_place(scope), *scope.pools))
     return f"{place}, for {branch}" if branch else place
+
+
+def _place(scope: _Scope) -> str:
+    return f"route {' > '.join(scope.names)}"
+
+
+def _strategy(name: str, scope: _Scope) -> Named:
+    """A strategy by name or path; ConfigError where there is none."""
+    if ":" in name:
+        function = function_at(name, f"{_place(scope)}: strategy")
+        if iscoroutinefunction(function):
+            raise ConfigError(f"{_place(scope)}: strategy: {name} is async; nothing can be waited for there")
+        return Named.own(name, function)
+    if name not in BUILT_IN:
+        advice = did_you_mean(name, BUILT_IN) or f"; it is one of {', '.join(BUILT_IN)}"
+        raise ConfigError(f"{_place(scope)}: unknown strategy {name!r}{advice}")
+    return BUILT_IN[name]
+
+
+def _priced(pool: Pool, scope: _Scope) -> Pool:
+    """The pool, if a limit of its price can be kept; ConfigError where a member's price is unknown."""
+    if pool.max_price is not None:
+        for leaf in (leaf for member in pool.members for leaf in member.leaves):
+            if leaf.price is None and not leaf.target.preset.local:
+                raise ConfigError(
+                    f"{_place(scope)}: a pool with max_price needs the price of every target; "
+                    f"add {leaf.name} under prices"
+                )
+    return pool
+
+
+def _leaves_of(steps: Iterable[Step]) -> Iterator[PlannedTarget]:
+    for step in steps:
+        if isinstance(step, Pool):
+            for member in step.members:
+                yield from member.leaves
+        else:
+            yield step
 
 
 def _merged(sections: Iterable[Timeouts | None], defaults: Timeouts) -> Timeouts:

@@ -13,16 +13,18 @@ from turnout.config.prices import Price
 from turnout.config.sections import Kind, OnInterrupt
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.choosing import as_twin, twin_for
-from turnout.providers.dialect import Dialect, Target
+from turnout.providers.dialect import Dialect, Target, Workings
 from turnout.providers.dialects import dialect
 
 from .accounting.pricing import Tariff
+from .health.calibration import Calibration
 from .health.standing import Standing
+from .meaning import Judge
 from .strategies import Named
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlannedTarget:
+class PlannedTarget(Workings):
     """A target as one plan tries it."""
 
     target: Target
@@ -35,6 +37,10 @@ class PlannedTarget:
     """Where to go when this target fails with one of these kinds."""
     standing: Standing | None = None
     """What all calls know of it together; None where no policy asks."""
+    calibration: Calibration = field(default_factory=Calibration, repr=False)
+    """What its answers have taught of how long prompts are, and answers."""
+    judge: Judge | None = None
+    """What its answers have to be; None where nothing is asked of them."""
     name: str = field(init=False)
     """`provider/model`."""
 
@@ -44,6 +50,10 @@ class PlannedTarget:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", str(self.target))
         object.__setattr__(self, "tariff", None if self.price is None else Tariff(self.price))
+
+    def with_each_key(self) -> tuple[PlannedTarget, ...]:
+        """The same with each of its provider's keys; nothing where there is but one."""
+        return self.once(_with_each_key)
 
     def speaking(self, request: ChatCompletion) -> PlannedTarget:
         """The target in the wire that can say this request: its own, or another that its host speaks too."""
@@ -62,6 +72,10 @@ class PlannedTarget:
         return ChatCompletion.parse({name: value for name, value in fields.items() if value is not None})
 
 
+def _with_each_key(planned: PlannedTarget) -> tuple[PlannedTarget, ...]:
+    return tuple(dataclasses.replace(planned, target=target) for target in planned.target.with_each_key())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A member of a pool: a target, or all that a chain, a route or another pool stands for."""
@@ -74,6 +88,16 @@ class Member:
     """What it stands for, in order."""
     leaves: tuple[PlannedTarget, ...]
     """All targets in it, each once, as they are listed."""
+    standings: tuple[Standing, ...] = field(init=False, repr=False)
+    """Theirs, each once; empty where no policy asks."""
+    standing: Standing | None = field(init=False, repr=False)
+    """The only one of them; None where there are several, or none."""
+
+    def __post_init__(self) -> None:
+        found = {id(leaf.standing): leaf.standing for leaf in self.leaves if leaf.standing is not None}
+        object.__setattr__(self, "standings", tuple(found.values()))
+        alone = self.standings[0] if len(self.leaves) == len(self.standings) == 1 else None
+        object.__setattr__(self, "standing", alone)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,3 +168,21 @@ class Plan:
                 if id(one) not in seen:
                     seen.add(id(one))
                     yield one
+
+    def foremost(self, planned: PlannedTarget) -> tuple[PlannedTarget, ...]:
+        """The targets in an order in which one of them comes as early as it ever does.
+
+        Each pool that it is in has it first, for whatever the strategy, others may have to wait.
+        """
+        if not self.pooled:
+            return self.targets
+        return tuple(dict.fromkeys(_with_first(planned, self.steps)))
+
+
+def _with_first(planned: PlannedTarget, steps: tuple[Step, ...]) -> Iterator[PlannedTarget]:
+    for step in steps:
+        if isinstance(step, Pool):
+            for member in sorted(step.members, key=lambda member: planned not in member.leaves):
+                yield from _with_first(planned, member.steps)
+        else:
+            yield step

@@ -16,6 +16,7 @@ from turnout.config.settings import Settings
 from turnout.providers.catalogue import Capabilities
 from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
+from turnout.providers.dialects.prefilling import prefill_of
 from turnout.providers.targets import resolve
 
 from .planning import Plan, PlannedTarget, Planner
@@ -70,6 +71,8 @@ def shortfalls_of(plan: Plan) -> Iterator[Shortfall]:
     promised = _known(first)
     for planned in plan.targets[1:]:
         lacks = [*_abilities(promised, planned), *_sizes(promised, planned)]
+        if plan.on_interrupt == "continue" and prefill_of(planned.target) is None:
+            lacks.append("it does not go on with an answer that broke off")
         if lacks:
             yield Shortfall(plan.route, planned.name, first.name, tuple(lacks))
     told = {planned.name for planned in plan.targets}

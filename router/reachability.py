@@ -33,13 +33,14 @@ class Unreachable:
 
 def unreachable(plan: Plan) -> Iterator[Unreachable]:
     """The targets of a plan that are there in vain."""
-    left = plan.deadline
-    for place, planned in enumerate(plan.targets):
-        later = len(plan.targets) - 1 - place
+    for planned in plan.targets:
+        order = plan.foremost(planned)
+        place, left = order.index(planned), plan.deadline
+        for before, one in enumerate(order[:place]):
+            left -= _most(one, left, len(order) - 1 - before)
         why = _why(plan, place, left)
         if why is not None:
             yield Unreachable(plan.route, planned.name, why)
-        left -= _most(planned, left, later)
 
 
 def _why(plan: Plan, place: int, left: float) -> str | None:

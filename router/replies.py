@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 import anyio
 
-from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, ResponseMessage, Usage
+from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Usage
 from turnout.providers.dialect import WireRequest
 from turnout.providers.errors import (
-    ContentPolicyError,
-    EmptyResponseError,
+    AttemptTimeoutError,
+    ConnectionFailedError,
     ProviderError,
     StreamInterruptedError,
 )
@@ -26,6 +26,7 @@ from turnout.providers.transport import WireResponse
 from turnout.providers.unfolding import unfold
 
 from .accounting import Attempt
+from .meaning import Judge
 from .pipeline import Call, End, Reply
 from .planning import PlannedTarget
 from .timeouts import Limits
@@ -40,13 +41,14 @@ _DRAIN = 0.5  # seconds to wait for the end of the bytes after the terminal even
 class WireReply(ABC):
     """What both sorts of answers share: who answers, how it ended, and the connection.
 
-    `begin` waits for the answer to begin and sets no limit; `finish` reads on to the end of one that the
-    caller wants whole, with a limit for each piece.
+    `begin` waits for the answer to begin and sets no limit; `finish` reads on to the end of one that is
+    `wanted_whole`, with a limit for each piece. An answer that is `complete` before anybody has seen any of
+    it is judged first, and then concluded; see `Judge`.
     """
 
     __slots__ = (
         "_body_ended", "_call", "_connection", "_limits", "_line", "_listeners", "_request", "adaptations",
-        "attempt", "end", "error", "first_token_at", "headers", "target", "usage",
+        "attempt", "complete", "end", "error", "first_token_at", "headers", "target", "usage", "wanted_whole",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +62,8 @@ class WireReply(ABC):
         self.error: ProviderError | None = None
         self.attempt: Attempt | None = None
         self.headers: Mapping[str, str] = _NO_HEADERS
+        self.complete = False
+        self.wanted_whole = not call.streaming
         self._call = call
         self._line = call.line
         self._request = request
@@ -99,11 +103,13 @@ class WireReply(ABC):
         """Leave the answer; does nothing the second time."""
         connection, self._connection = self._connection, None
         if connection is None:
+            if self.end is None:
+                self.conclude("cancelled")
             return
         try:
             if self.end is None:
                 self.conclude("cancelled")
-            elif self.end == "completed" and not self._body_ended:
+            elif (self.end == "completed" or self.complete) and not self._body_ended:
                 await self._drain()
         finally:
             await connection.__aexit__(None, None, None)
@@ -142,10 +148,9 @@ class WholeReply(WireReply):
         self.first_token_at = self._limits.clock.monotonic()
         target = self.target
         self._response = response = target.dialect.decode(data, self._request, target.target)
-        check_not_empty(response, self._call)
         self.usage = response.usage
         self._pieces = deque(unfold(response)) if self._call.streaming else None
-        self.conclude("completed")
+        self.complete = True
 
     async def finish(self) -> None:
         """All of it is here."""
@@ -192,7 +197,9 @@ class StreamReply(WireReply):
                     self._pending.append(chunk)
                 if _says_something(chunk):
                     self.first_token_at = self._limits.clock.monotonic()
-                    self._committed = keep
+                    judge = self.target.judge
+                    if keep and (judge is None or not judge.ahead or not self._look_ahead(judge, chunk)):
+                        self._committed = True
                     return
             if not self._goes_on():
                 self._complete()
@@ -202,8 +209,7 @@ class StreamReply(WireReply):
     async def finish(self) -> None:
         """Read the rest."""
         while True:
-            for chunk in self._chunks:
-                self._take(chunk)
+            self._take_all()
             if not self._goes_on():
                 self._complete()
                 return
@@ -214,6 +220,8 @@ class StreamReply(WireReply):
         if self._pending:
             return self._pending.popleft()
         if self.end is not None:
+            if self.error is not None:
+                raise self.error  # it was ended while nobody read
             return None
         try:
             chunk = next(self._chunks, None)
@@ -238,6 +246,22 @@ class StreamReply(WireReply):
             self.conclude("completed")
             return None
 
+    def _look_ahead(self, judge: Judge, first: ChatChunk) -> bool:
+        """Whether nobody should see the first piece yet: the answer is there to its end, or is a refusal."""
+        self._take_all()
+        if not self._goes_on():
+            self._complete()
+        self.wanted_whole = not self.complete and judge.declines(first)
+        return self.complete or self.wanted_whole
+
+    def _take_all(self) -> None:
+        """Take the pieces that have come."""
+        keep = self._call.streaming
+        for chunk in self._chunks:
+            self._take(chunk)
+            if keep:
+                self._pending.append(chunk)
+
     def _take(self, chunk: ChatChunk) -> None:
         self._fold.add(chunk)
         if chunk.usage is not None:
@@ -248,13 +272,29 @@ class StreamReply(WireReply):
         return not (self._body_ended or self._decoder.done)
 
     async def _read(self) -> None:
-        """Wait for the next bytes, as long as may be waited."""
+        """Wait for the next bytes, as long as may be waited.
+
+        A connection that breaks or falls silent is the end of an answer that has said why it ended.
+        """
         data: bytes | None = None
-        with self._limits.until_next(committed=self._committed):
-            data = await self._body.read()
-        if data is None:
-            raise self._limits.nothing_came(committed=self._committed)
-        self._feed(data)
+        try:
+            with self._limits.until_next(committed=self._committed):
+                data = await self._body.read()
+            self._limits.came()
+            if data is None:
+                raise self._limits.nothing_came(committed=self._committed)
+        except (AttemptTimeoutError, ConnectionFailedError) as error:
+            self._end_with(error)
+        else:
+            self._feed(data)
+
+    def _end_with(self, error: ProviderError) -> None:
+        """Go on to the end where only its formalities are missing; `error` where more is."""
+        try:
+            chunks = list(self._decoder.close())
+        except ProviderError:
+            raise error from None
+        self._body_ended, self._chunks = True, iter(chunks)
 
     def _feed(self, data: bytes) -> None:
         if data:
@@ -265,9 +305,8 @@ class StreamReply(WireReply):
 
     def _complete(self) -> None:
         """Take note of an answer that is there to its end before the caller has seen any of it."""
-        self._whole = whole = self._fold.response()
-        check_not_empty(whole, self._call)
-        self.conclude("completed")
+        self._whole = self._fold.response()
+        self.complete = True
 
     def _break_off(self, error: ProviderError) -> StreamInterruptedError:
         """End the answer; what its failure is for the caller: a broken stream, with what had come."""
@@ -282,6 +321,17 @@ class StreamReply(WireReply):
         attribute(broken, self.target)
         self.conclude("failed", broken)
         return broken
+
+    async def cut(self) -> None:
+        """Close the connection of an answer that nobody is reading just now.
+
+        Who reads on finds it broken off, unless all of it had come.
+        """
+        if self.end is None and self._goes_on():
+            self._break_off(self._limits.closed())
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.__aexit__(None, None, None)
 
     async def _drain(self) -> None:
         """Take the end of the bytes too, if it comes at once, so that the connection can serve again."""
@@ -308,40 +358,8 @@ def attribute(error: ProviderError, planned: PlannedTarget) -> None:
     error.model = error.model or planned.target.model
 
 
-def check_not_empty(response: ChatResponse, call: Call) -> None:
-    """Refuse an answer without content, where the route wants to go on after one."""
-    for choice in response.choices:
-        if _has_content(choice.message):
-            return
-    error: ProviderError | None = None
-    reasons = {choice.finish_reason for choice in response.choices}
-    plan = call.plan
-    if "length" in reasons:
-        return  # the caller's own limit on tokens left no room; another target would do the same
-    if "content_filter" in reasons:
-        if "content_policy" in plan.fallback_on or "content_policy" in call.target.branches:
-            error = ContentPolicyError("the filter left nothing of the answer.", code="content_filter")
-    elif "empty" in plan.fallback_on:
-        error = EmptyResponseError("the answer has no text, reasoning, tool call or refusal.")
-    if error is not None:
-        error.usage = response.usage
-        raise error
-
-
 def _says_something(chunk: ChatChunk) -> bool:
     """Whether a chunk holds part of the answer; a role, a usage count or a mere end does not."""
     if not chunk.is_semantic:
         return False
     return chunk.finish_reason is None or any(choice.delta.is_semantic for choice in chunk.choices)
-
-
-def _has_content(message: ResponseMessage) -> bool:
-    return bool(
-        message.content
-        or message.reasoning
-        or message.reasoning_details
-        or message.tool_calls
-        or message.function_call
-        or message.refusal
-        or message.audio
-    )

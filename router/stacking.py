@@ -50,7 +50,7 @@ class Stacks:
         books, clock, events = self._books, self._books.clock, self._books.events
         layers = [account(books)]
         if keyed:
-            layers.append(keys(books, self._random))
+            layers.append(keys(books))
         if limited:
             layers.append(limits(books))
         if breaks:
@@ -82,7 +82,8 @@ def needs(plan: Plan) -> Needs:
         plan.on_interrupt != "raise",
         plan.hedge is not None and len(plan.targets) > 1,
         plan.falls_back or turns_away,
-        plan.retries,
+        # a retry budget grows with what every route sends, whether or not that one tries again
+        plan.retries or any(one.retry_budget is not None for one in standings),
         bool(standings) and (plan.pooled or plan.hedge is not None),
         turns_away,
         limited,

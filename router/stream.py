@@ -5,7 +5,9 @@
        └─> failed   └───────> cancelled
 
 Until the first piece that says something the stream is `probing`, and retries and fallback may still act.
-From `committed` on it is one provider's answer, and ends in exactly one of three ways.
+From `committed` on it is one provider's answer, and ends in exactly one of three ways. Where the route's
+`on_interrupt` has another provider go on, the stream stays `committed` meanwhile; `provider` and `model` are
+those of the latest.
 """
 
 from __future__ import annotations

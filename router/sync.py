@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from turnout.config.settings import Settings
 from turnout.providers.chat import ChatChunk, ChatResponse, ModelList
 
 from .accounting import Ledger, Trace
@@ -69,6 +70,15 @@ class SyncRouter:
     def models(self, provider: str) -> ModelList:
         """The models that a provider lists; see `Router.models`."""
         return self._running.call(self._router.models, provider)
+
+    def reload(self, settings: Settings | Mapping[str, Any] | None = None) -> None:
+        """Go by other settings from now on, or read the file again; see `Router.reload`."""
+        self._running.call(self._router.reload, settings)
+
+    @property
+    def settings(self) -> Settings:
+        """What the router goes by just now."""
+        return self._router.settings
 
     @property
     def _running(self) -> BlockingPortal:

@@ -13,16 +13,21 @@ only when it is reached.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import NamedTuple, TypeVar
 
 import anyio
 
-from turnout.providers.errors import AttemptTimeoutError
+from turnout.config.errors import TurnoutError
+from turnout.providers.errors import AttemptTimeoutError, ConnectionFailedError
 
 from .clock import Clock
+from .errors import RouterClosedError
 from .pipeline import DEADLINE, SHARE, Call
 
 T = TypeVar("T")
+CLOSED = "router_closed"
+"""`code` of the error of a stream that was under way when the router was closed."""
 
 
 class _Limit(NamedTuple):
@@ -45,7 +50,10 @@ _LATE = {
 class Limits:
     """When an attempt has to be where, and what is said if it is not."""
 
-    __slots__ = ("_attempt", "_call", "_coming", "_first_token", "_idle", "_last", "clock", "started")
+    __slots__ = (
+        "_attempt", "_call", "_coming", "_first_token", "_idle", "_is_cut", "_last", "_waiting", "clock",
+        "started",
+    )  # fmt: skip
 
     def __init__(self, call: Call, clock: Clock) -> None:
         timeouts = call.target.target.timeouts
@@ -57,6 +65,8 @@ class Limits:
         self._idle = timeouts.idle
         later = call.later
         self._coming = min(later, call.attempts_left) if later else 0
+        self._is_cut = False
+        self._waiting: anyio.CancelScope | None = None
 
     def until_begun(self) -> anyio.CancelScope:
         """A scope that ends when the answer has to have begun; AttemptTimeoutError where that is past.
@@ -66,14 +76,18 @@ class Limits:
         left = min(self._uncommitted_end(), self.started + self._first_token) - self.clock.monotonic()
         if left <= 0:
             raise self.late()
-        return anyio.move_on_after(left)
+        self._waiting = scope = anyio.move_on_after(left)
+        return scope
 
-    def late(self) -> AttemptTimeoutError:
+    def late(self) -> TurnoutError:
         """What to raise once the answer has not begun in time."""
+        if self._is_cut:
+            return RouterClosedError()
         return _late([*self._uncommitted(), self._from_start("first_token_timeout", self._first_token)])
 
     def check(self, begun: bool) -> None:
         """AttemptTimeoutError for an answer that has not begun when the scope ends."""
+        self._waiting = None
         if not begun:
             raise self.late()
 
@@ -83,21 +97,43 @@ class Limits:
             return await step()
         raise self.late()
 
-    def until_next(self, *, committed: bool) -> anyio.CancelScope:
-        """A scope that ends when a further piece has to be there; no share of the deadline counts once
-        `committed`. AttemptTimeoutError where that is past; whoever finds it cancelled raises `nothing_came`.
+    def until_next(self, *, committed: bool, at_most: float = inf) -> anyio.CancelScope:
+        """A scope that ends when a further piece has to be there, in so many seconds at most; no share of
+        the deadline counts once `committed`. AttemptTimeoutError where that is past; whoever finds it
+        cancelled raises `nothing_came`.
         """
         self._last = now = self.clock.monotonic()
         end = self._committed_end() if committed else self._uncommitted_end()
         left = min(end - now, self._idle)
         if left <= 0:
             raise self.nothing_came(committed=committed)
-        return anyio.move_on_after(left)
+        self._waiting = scope = anyio.move_on_after(left if left < at_most else at_most)
+        return scope
 
-    def nothing_came(self, *, committed: bool) -> AttemptTimeoutError:
+    def nothing_came(self, *, committed: bool) -> TurnoutError:
         """What to raise once a further piece has not come in time."""
+        if self._is_cut:
+            return self.closed() if committed else RouterClosedError()
         limits = self._committed() if committed else self._uncommitted()
         return _late([*limits, _Limit(self._last + self._idle, "idle_timeout", self._idle)])
+
+    def came(self) -> None:
+        """Nobody waits any more for the further piece."""
+        self._waiting = None
+
+    def cut(self) -> bool:
+        """End the attempt's waiting, that which goes on and any that would follow; whether one goes on."""
+        self._is_cut = True
+        self._first_token = self._idle = float("-inf")  # so that nothing has to be asked where all goes well
+        if self._waiting is None:
+            return False
+        self._waiting.cancel()
+        return True
+
+    @staticmethod
+    def closed() -> ConnectionFailedError:
+        """Why an answer that had begun broke off, once the attempt was cut."""
+        return ConnectionFailedError("the router was closed before the answer was complete.", code=CLOSED)
 
     def _committed_end(self) -> float:
         ends_at = self._call.ends_at

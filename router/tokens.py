@@ -86,6 +86,10 @@ class TokenSource:
             if asking.failure is not None:
                 raise self._failed(asking.failure.message)
 
+    def asks(self, function: TokenFunction) -> bool:
+        """Whether this is the function that gives the tokens."""
+        return self._function == function
+
     def refused(self, token: SecretStr | None) -> None:
         """Forget a token that the provider did not take, unless another has come since."""
         if token is not None and token == self._token:
@@ -163,12 +167,26 @@ def _is_async(function: Callable[..., object]) -> bool:
 
 
 class Tokens:
-    """The token sources of a router, by provider; false where there are none."""
+    """The token sources of a router, by provider; false where there are none.
 
-    def __init__(self, settings: Settings, given: Mapping[str, TokenFunction] | None, clock: Clock) -> None:
+    `before` are those of the settings that these replace: a source whose function is the same goes on with
+    the token that it has.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        given: Mapping[str, TokenFunction] | None,
+        clock: Clock,
+        *,
+        before: Tokens | None = None,
+    ) -> None:
         functions = {name: (function, _name_of(function)) for name, function in (given or {}).items()}
-        for name in functions:
+        for name in list(functions):
             if name not in settings.providers:
+                if before is not None:
+                    del functions[name]  # the provider was taken out of the settings since
+                    continue
                 hint = did_you_mean(name, settings.providers) or "; name one of the providers"
                 raise ConfigError(f"tokens: there is no provider {name!r}{hint}")
             if not callable(functions[name][0]):
@@ -180,6 +198,9 @@ class Tokens:
         self._sources = {
             name: TokenSource(name, function, called, clock) for name, (function, called) in functions.items()
         }
+        for name, known in before._sources.items() if before is not None else ():
+            if name in functions and known.asks(functions[name][0]):
+                self._sources[name] = known
 
     def __bool__(self) -> bool:
         return bool(self._sources)

@@ -24,16 +24,23 @@ from turnout.providers.signing import signed
 from turnout.providers.transport import Transport, WireResponse
 
 from .clock import Clock
+from .draining import Doors
+from .errors import FunctionError
 from .fetching import Fetcher
+from .finishing import finish
 from .fitting import fit
 from .inlining import foreseen
-from .pipeline import Call, Reply, RunLimited
+from .meaning import Judge
+from .pace import PacedReply
+from .pipeline import DEADLINE, Call, Reply, RunLimited
 from .planning import PlannedTarget
+from .rejecting import TargetRejectedError
 from .replies import StreamReply, WholeReply, WireReply, attribute, whole_body
 from .timeouts import Limits
 from .tokens import Tokens
 
 _ERROR_BODY = 256 * 1024  # bytes of an error's body that are read; more never says more
+_ERROR_PATIENCE = 2.0  # seconds that an error's body is waited for
 
 T = TypeVar("T")
 
@@ -48,11 +55,13 @@ class Wire:
         *,
         fetcher: Fetcher | None = None,
         tokens: Tokens | None = None,
+        doors: Doors | None = None,
     ) -> None:
         self._transport = transport
         self._clock = clock
         self._fetcher = fetcher or Fetcher(transport)
         self._tokens = tokens or None
+        self._doors = doors or Doors()
 
     async def __call__(self, call: Call) -> Reply:
         """Try the call's target once; the errors are the provider's, or those of `encode` before any byte."""
@@ -69,9 +78,15 @@ class Wire:
             wire = written(call, request)
         if planned.target.preset.auth == "sigv4":
             wire = signed(wire, planned.target, self._clock.now())
+        if call.attempts_left < 1:
+            raise _spent(call)
         call.journal.sent += 1
+        if call.line is not None:
+            call.line.sent = True
         try:
             reply = await self._reply(call, request, wire, limits)
+            if reply.complete:
+                await self._concluded(reply, call, request)
         except ProviderError as error:
             attribute(error, planned)
             if self._tokens is not None and error.kind == "authentication":
@@ -89,9 +104,13 @@ class Wire:
         connection = self._transport.send(
             wire, connect_timeout=target.timeouts.connect, max_bytes=target.max_response_bytes
         )
-        reply = (StreamReply if wire.stream else WholeReply)(call, request, wire, connection, limits)
+        kind: type[WireReply] = StreamReply if wire.stream else WholeReply
+        if kind is StreamReply and call.plan.slow_stream is not None:
+            kind = PacedReply
+        reply = kind(call, request, wire, connection, limits)
         response: WireResponse | None = None
         begun = False
+        self._doors.begin(limits)
         try:
             with limits.until_begun():
                 response = await connection.__aenter__()
@@ -101,13 +120,50 @@ class Wire:
                 await reply.begin(response)
                 begun = True
             limits.check(begun)
-            if reply.end is None and not call.streaming:
+            if reply.wanted_whole and not reply.complete:
                 await reply.finish()
         except BaseException:
+            self._doors.over(limits)
             if response is not None:
                 await connection.__aexit__(None, None, None)
             raise
+        if isinstance(reply, StreamReply) and not reply.complete:
+            self._doors.answered(limits, reply)
+        else:
+            self._doors.over(limits)
         return reply
+
+    async def _concluded(self, reply: WireReply, call: Call, request: ChatCompletion) -> None:
+        """End an answer that is there as a whole; the error where its target's judge does not let it pass."""
+        judge = reply.target.judge
+        try:
+            error = None if judge is None else judge.fault(reply.response, request)
+            if error is None and judge is not None and judge.asks:
+                error = await self._asked(judge, reply, call)
+            if error is None:
+                reply.conclude("completed")
+                return
+            attribute(error, reply.target)
+            reply.conclude("failed", error)
+            finish(reply.response, call, reply.target, self._clock, reply.attempt)
+        except BaseException:
+            await reply.aclose()
+            raise
+        await reply.aclose()
+        raise error
+
+    async def _asked(self, judge: Judge, reply: WireReply, call: Call) -> ProviderError | None:
+        """What the functions of the user's say to an answer, as long as the call's deadline allows."""
+        response = finish(reply.response, call, reply.target, self._clock, None)
+        try:
+            with anyio.move_on_after(call.ends_at - self._clock.monotonic()):
+                return await judge.rejection(response)
+        except FunctionError:
+            reply.conclude("completed")  # as far as its provider goes
+            raise
+        late = AttemptTimeoutError(f"the call's deadline of {call.deadline:g} s passed.", code=DEADLINE)
+        late.response, late.usage = response, response.usage
+        return late
 
     async def _refuse(self, call: Call, response: WireResponse) -> NoReturn:
         """Raise the error of an answer whose status is not 2xx."""
@@ -137,6 +193,13 @@ class Wire:
             raise
 
 
+def _spent(call: Call) -> TargetRejectedError:
+    """The error of an attempt that waited for its turn while another run of its call made the last one."""
+    return TargetRejectedError(
+        f"the call has made all of its {call.plan.max_attempts} attempts.", kind="overloaded"
+    )
+
+
 def written(call: Call, request: ChatCompletion) -> WireRequest:
     """The HTTP request of a call's target; UnsupportedError says where fetching would mend it."""
     try:
@@ -159,7 +222,7 @@ def encode(
     if wanted is not None:
         target = target.settling(wanted)
     try:
-        request, left_out = fit(request, target)
+        request, left_out = fit(request, target, planned.calibration)
         wire = planned.dialect.encode(request, target)
         return dataclasses.replace(wire, adaptations=(*left_out, *wire.adaptations)) if left_out else wire
     except UnsupportedError as error:
@@ -170,7 +233,7 @@ def encode(
 async def _error_body(response: WireResponse) -> bytes:
     """As much of an error's body as can be had; its status says most of it already."""
     pieces, size = [], 0
-    with suppress(ProviderError):
+    with anyio.move_on_after(_ERROR_PATIENCE), suppress(ProviderError):
         while size < _ERROR_BODY and (piece := await response.read()):
             pieces.append(piece)
             size += len(piece)

@@ -138,13 +138,14 @@ def test_thinking(row: list[str]) -> None:
 
 
 def test_kinds() -> None:
-    again, on, raised = (
+    again, on, raised, taken = (
         set(re.findall(r"`(\w+)`", row[0])) for row in rows("`retry.on` and `fallback_on`.\n")
     )
     kinds = set(Kind.__args__)  # type: ignore[attr-defined]
     assert again == set(RETRY_ON)
     assert again | on == set(FALLBACK_ON)
-    assert raised == kinds - set(FALLBACK_ON)
+    assert raised | taken == kinds - set(FALLBACK_ON)
+    assert not raised & taken
 
 
 def test_links_and_extras() -> None:

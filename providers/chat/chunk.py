@@ -100,6 +100,8 @@ class ChatChunk(Envelope):
     """What this is; providers' other words for it are not kept."""
     choices: Annotated[list[ChunkChoice], NullAsEmptyList] = []
     """What is new, choice by choice; empty on a chunk of usage or of the provider's own news."""
+    reset: bool | None = None
+    """True where all chunks before this one are void, since the answer broke off and begins anew after it."""
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..catalogue import Capabilities, Preset, Thinking
+from ..catalogue import Capabilities, Prefill, Preset, Thinking
 from ..dialect import Action, Adaptation, Target
 from ..errors import UnsupportedError
 from ..thinking import UNSET, Intent
@@ -84,6 +84,8 @@ class Draft:
     """The wire's words for the intent, by dotted path."""
     stream: bool = False
     """Whether the answer is asked for as a stream."""
+    prefill: Prefill | None = None
+    """How the host is told to go on with the last message; None where that is none of the answer's own."""
     adaptations: list[Adaptation] = field(default_factory=list)
 
     @classmethod

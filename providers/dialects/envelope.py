@@ -17,7 +17,7 @@ from .openai_choices import ShapeError
 from .openai_usage import UsageError, usage_fields
 
 _LATEST = 10**15
-_OURS = frozenset({"cost", "trace", "responseStatus"})
+_OURS = frozenset({"cost", "trace", "reset", "responseStatus"})
 
 
 def _refuse_constant(word: str) -> NoReturn:

@@ -31,6 +31,7 @@ def drafted(request: ChatCompletion, target: Target) -> Draft:
     _max_tokens(draft)
     _unsupported(draft)
     _clamp(draft)
+    _prefill(draft)
     _stream(draft)
     _thinking_words(draft)
     for name in draft.preset.encode_hooks:
@@ -173,6 +174,18 @@ def _clamp(draft: Draft) -> None:
     for name, words in draft.preset.values.items():
         if draft.payload.get(name) not in words:
             draft.drop(name, f"this host takes {', '.join(words)}")
+
+
+def _prefill(draft: Draft) -> None:
+    """Say that the last message is to be gone on with."""
+    if draft.prefill is None:
+        return
+    way = draft.prefill.way
+    if way == "continue_final_message":
+        draft.payload["continue_final_message"] = True
+        draft.payload["add_generation_prompt"] = False
+    elif way != "plain":
+        draft.payload["messages"][-1][way] = True
 
 
 def _stream(draft: Draft) -> None:

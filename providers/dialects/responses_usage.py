@@ -25,7 +25,7 @@ _ECHOES = frozenset(
 )  # fmt: skip
 """Fields that are read elsewhere, or that only repeat the request."""
 _RENAMED = {"provider": "upstream_provider"}
-_OURS = frozenset({"choices", "created", "cost", "trace", "responseStatus"})
+_OURS = frozenset({"choices", "created", "cost", "trace", "reset", "responseStatus"})
 _TYPED = frozenset({"metadata", "service_tier", "system_fingerprint"})
 
 

@@ -21,6 +21,7 @@ from ..dialect import Target, WireRequest
 from ..errors import UnsupportedError
 from ..thinking import UNSET, Intent, compile_thinking, thinking_intent
 from .draft import Draft, Json
+from .prefilling import CONTINUES, settle_prefill
 
 SHAPING = frozenset(
     {
@@ -56,6 +57,8 @@ def begin(request: ChatCompletion, target: Target) -> Draft:
     for name in ROUTER_ONLY:
         draft.drop(name, "for the router, not for providers")
     draft.intent = thinking_intent(request)
+    if CONTINUES in draft.payload:
+        settle_prefill(request, draft)
     if draft.intent is UNSET:
         draft.active = draft.thinking.default_on
         return draft
@@ -179,9 +182,10 @@ def settle(draft: Draft) -> None:
 def posted(draft: Draft, body: Json, headers: Mapping[str, str] | None = None) -> WireRequest:
     """The finished request: the row's path, the target's headers and the body as JSON."""
     every = posting_headers(draft.target, stream=draft.stream)
+    elsewhere = draft.prefill.path if draft.prefill is not None else ""
     return WireRequest(
         method="POST",
-        url=posting_url(draft.target, stream=draft.stream),
+        url=url_of(draft.target, elsewhere) if elsewhere else posting_url(draft.target, stream=draft.stream),
         headers={**every, **headers} if headers else every,
         body=json_bytes(body),
         adaptations=tuple(draft.adaptations),

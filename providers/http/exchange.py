@@ -234,7 +234,7 @@ class Exchange:
         elif head.coding or (limit is not None and (length is None or length > limit)):
             self._intake = Intake(status, head.coding, limit)
             if length is not None:
-                self._intake.check_size(length)
+                self._intake.check_length(length)
         if length is not None and self._intake is None and len(data) - end >= length:
             self._ready = data[end : end + length]
             self._ended = True

@@ -7,7 +7,7 @@ and the `Ledger` adds everything up. Nothing here sends, waits or reads a clock.
 from __future__ import annotations
 
 from .attempt import OUTCOMES, Attempt, AttemptError, Outcome, Trace
-from .buckets import Buckets
+from .buckets import Buckets, total_usage
 from .ledger import Ledger, SummaryRow
 from .pricing import amount_of, cost_of
 
@@ -22,4 +22,5 @@ __all__ = [
     "Trace",
     "amount_of",
     "cost_of",
+    "total_usage",
 ]

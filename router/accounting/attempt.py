@@ -9,11 +9,11 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from turnout.config.sections import Kind
-from turnout.providers.chat import CompletionTokensDetails, Cost, Usage
+from turnout.providers.chat import Cost, Usage
 from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
 
-from .buckets import Buckets
+from .buckets import total_usage
 from .making import made
 from .pricing import UNKNOWN, add_exactly
 
@@ -125,20 +125,7 @@ class Trace(BaseModel):
     def usage(self) -> Usage | None:
         """Tokens of all attempts that told theirs; None where none did."""
         known = [attempt.usage for attempt in self.attempts if attempt.usage is not None]
-        if not known:
-            return None
-        usage = sum((Buckets.of(one) for one in known), Buckets()).usage()
-        details = [
-            one.completion_tokens_details for one in known if one.completion_tokens_details is not None
-        ]
-        accepted = sum(one.accepted_prediction_tokens or 0 for one in details)
-        rejected = sum(one.rejected_prediction_tokens or 0 for one in details)
-        if not (accepted or rejected):
-            return usage
-        parts = (usage.completion_tokens_details or CompletionTokensDetails()).model_copy(
-            update={"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": rejected}
-        )
-        return usage.model_copy(update={"completion_tokens_details": parts})
+        return total_usage(known) if known else None
 
     @property
     def cost(self) -> Cost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,24 @@ class Buckets:
                 reasoning_tokens=self.reasoning, audio_tokens=self.audio_output
             ),
         )
+
+
+def total_usage(usages: Iterable[Usage]) -> Usage:
+    """Several usages as one."""
+    total, accepted, rejected = Buckets(), 0, 0
+    for usage in usages:
+        total += Buckets.of(usage)
+        details = usage.completion_tokens_details
+        if details is not None:
+            accepted += details.accepted_prediction_tokens or 0
+            rejected += details.rejected_prediction_tokens or 0
+    usage = total.usage()
+    if not (accepted or rejected):
+        return usage
+    parts = (usage.completion_tokens_details or CompletionTokensDetails()).model_copy(
+        update={"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": rejected}
+    )
+    return usage.model_copy(update={"completion_tokens_details": parts})
 
 
 def cut(usage: Usage) -> Counts:

@@ -76,7 +76,9 @@ def _key(provider: ProviderSettings, *, found: bool) -> str:
         return f"from {provider.token_from}"
     if not found:
         return "none needed"
-    return "in the file" if provider.api_key is not None else "in the environment"
+    if len(provider.keys_in_use) > 1:
+        return f"{len(provider.keys_in_use)} keys in the file"
+    return "in the file" if provider.api_key is not None or provider.keys_in_use else "in the environment"
 
 
 def _routes(settings: Settings, problems: list[Problem]) -> list[tuple[str, str]]:

@@ -1,23 +1,138 @@
-"""How fast a target has been of late."""
+"""How fast a target has been of late.
+
+Streams and answers that come whole are told apart: the one begins with its first word, the other with its
+last. Averages remember peaks: a slower answer than the average counts in full at once, faster ones bring it
+down over ten seconds. What is not heard of for a minute or two is forgotten by and by, so that a target
+which was slow once is tried again.
+"""
 
 from __future__ import annotations
+
+from collections import deque
+from math import exp
+
+_SETTLES = 10.0  # seconds over which faster answers bring an average down
+_FORGETS = 60.0  # seconds over which an average sinks that nothing more is heard of
+_RECENT = 128  # answers that a percentile is taken of
+_ENOUGH = 20  # answers that it takes at the least
+_FAILURE = 1.0  # seconds that a failure counts for at the least; the next one in a row counts twice as much,
+_MOST_FAILURE = 15.0  # and so on up to this, unless it took longer
 
 
 class Latency:
     """Moving averages and the usual worst of one target."""
 
+    __slots__ = ("_first", "_first_recent", "_token", "_whole", "_whole_recent")
+
+    def __init__(self) -> None:
+        self._first = Average()
+        self._token = Average(peaks=False)
+        self._whole = Average()
+        self._first_recent = Recent()
+        self._whole_recent = Recent()
+
     def observe(self, now: float, first_token: float, per_token: float | None) -> None:
-        """Take note of an answer: seconds to its first word, and for each token after that."""
-        raise NotImplementedError
+        """Take note of a stream: seconds to its first word, and for each token after that."""
+        self._first.add(now, first_token)
+        self._first_recent.add(first_token)
+        if per_token is not None:
+            self._token.add(now, per_token)
+
+    def observe_whole(self, now: float, seconds: float) -> None:
+        """Take note of an answer that came whole after so many seconds."""
+        self._whole.add(now, seconds)
+        self._whole_recent.add(seconds)
+
+    def outlasted(self, now: float, seconds: float, *, whole: bool = False) -> None:
+        """Take note that somebody gave up after so many seconds in which no answer had begun."""
+        average = self._whole if whole else self._first
+        if seconds > (average.value(now) or 0.0):
+            average.add(now, seconds)
+
+    def hedged(self, seconds: float, *, whole: bool = False) -> None:
+        """Take note that an answer which had not begun after so many seconds lost to a hedge.
+
+        It counts for the percentile as if it had begun just then. Were it left out, the percentile would be
+        that of the quick answers alone and sink without end; were it counted in full, enough stalls would
+        lift it to their own length.
+        """
+        (self._whole_recent if whole else self._first_recent).add(seconds)
+
+    def failed(self, now: float, seconds: float) -> None:
+        """Take note of a failure, so that a target which fails at once is not the fastest of all."""
+        for average in (self._first, self._whole):
+            twice = 2 * (average.value(now) or 0.0)
+            average.add(now, max(seconds, min(max(_FAILURE, twice), _MOST_FAILURE)))
 
     def first_token(self, now: float) -> float | None:
-        """Seconds to the first word, by a moving average that remembers peaks; None: nothing is known."""
-        raise NotImplementedError
+        """Seconds to a stream's first word, by a moving average that remembers peaks; None: not known."""
+        return self._first.value(now)
 
     def per_token(self, now: float) -> float | None:
-        """Seconds for each token after the first; None: nothing is known."""
-        raise NotImplementedError
+        """Seconds for each token after the first; None: not known."""
+        return self._token.value(now)
+
+    def whole(self, now: float) -> float | None:
+        """Seconds to an answer that comes whole, by an average that remembers peaks; None: not known."""
+        return self._whole.value(now)
+
+    def p95(self, *, whole: bool = False) -> float | None:
+        """Seconds within which 95 of 100 recent answers began; None where there were too few.
+
+        Those of streams, or of answers that come whole. What failed or was given up is not among them.
+        """
+        return (self._whole_recent if whole else self._first_recent).p95()
+
+
+class Average:
+    """A moving average in which time counts, and not the number of samples."""
+
+    __slots__ = ("_at", "_peaks", "_value")
+
+    def __init__(self, *, peaks: bool = True) -> None:
+        self._peaks = peaks
+        self._value: float | None = None
+        self._at = 0.0
+
+    def add(self, now: float, sample: float) -> None:
+        """Take in one sample."""
+        known = self.value(now)
+        if known is None or (self._peaks and sample >= known):
+            self._value = sample
+        else:
+            # two samples of the same moment share it, as they would in a crowd of calls
+            passed = max(now - self._at, 0.001)
+            self._value = sample + (known - sample) * exp(-passed / _SETTLES)
+        self._at = now
+
+    def value(self, now: float) -> float | None:
+        """The average now; None before the first sample."""
+        known = self._value
+        passed = now - self._at
+        return known if known is None or passed <= 0 else known * exp(-passed / _FORGETS)
+
+
+class Recent:
+    """The latest samples, and the one that 95 of 100 do not exceed."""
+
+    __slots__ = ("_fresh", "_p95", "_samples")
+
+    def __init__(self) -> None:
+        self._samples: deque[float] = deque(maxlen=_RECENT)
+        self._p95: float | None = None
+        self._fresh = 0
+
+    def add(self, sample: float) -> None:
+        """Take in one sample."""
+        self._samples.append(sample)
+        self._fresh += 1
 
     def p95(self) -> float | None:
-        """Seconds within which 95 of 100 recent answers began; None where there were too few."""
-        raise NotImplementedError
+        """The percentile, sorted out anew after every few samples; None where there are too few."""
+        if self._p95 is None or self._fresh >= 8:
+            samples = self._samples
+            if len(samples) < _ENOUGH:
+                return None
+            self._p95 = sorted(samples)[-(-95 * len(samples) // 100) - 1]
+            self._fresh = 0
+        return self._p95

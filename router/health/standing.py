@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .breaker import Breaker
 from .calibration import Calibration
 from .gate import Gate
+from .hedges import HedgeShare
 from .in_flight import InFlight
 from .keys import KeyRing
 from .latency import Latency
@@ -29,14 +30,20 @@ class Standing:
     retry_budget: RetryBudget | None = None
     """Shared by all targets of the provider."""
     keys: KeyRing | None = None
-    """Shared by all targets of the provider; None where it has a single key."""
+    """None where the provider has a single key."""
     gate: Gate = field(default_factory=Gate)
     """Closed as long as a rate limit holds."""
     in_flight: InFlight = field(default_factory=InFlight)
     latency: Latency = field(default_factory=Latency)
     calibration: Calibration = field(default_factory=Calibration)
+    hedges: HedgeShare = field(default_factory=HedgeShare)
+    """How much of its traffic may still be hedged after a time that was learned."""
 
     def waits(self, now: float) -> float:
-        """Seconds until an attempt may pass gate and breaker; 0 where it may now."""
-        wait = max(self.gate.opens_at - now, 0.0)
-        return wait if self.breaker is None else max(wait, self.breaker.waits(now))
+        """Seconds until an attempt may pass gate and breaker and has a key; 0 where it may now."""
+        wait = self.gate.opens_at - now
+        if self.keys is not None:
+            wait = max(wait, self.keys.waits(now))
+        if self.breaker is not None:
+            wait = max(wait, self.breaker.waits(now))
+        return wait if wait > 0.0 else 0.0

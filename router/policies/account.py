@@ -5,7 +5,8 @@ line never waits, so no cancellation can come between an attempt and its line.
 
 What an attempt cost that has no usage: nothing where it never reached the provider or was refused with a 4xx
 status (a content filter aside, which may bill the prompt); an estimate, marked as such, where a stream broke
-off after it had begun; otherwise unknown.
+off after it had begun, or where the attempt was called off while the provider was at work (then of the prompt
+alone); otherwise unknown.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
 
 from ..accounting import Attempt, AttemptError, Ledger, Outcome, cost_of
 from ..clock import Clock
-from ..estimating import usage_of
+from ..estimating import learn_from, prompt_tokens, usage_of
 from ..events import Events
 from ..fitting import was_skipped
+from ..health.calibration import LONG
 from ..pipeline import Call, End, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 from ..tokens import NO_TOKEN
@@ -77,7 +79,7 @@ def account(books: Books) -> Layer:
 class _Line:
     """One attempt, written down exactly once: by `settle` once it has begun, else by one of the others."""
 
-    __slots__ = ("_books", "_call", "_clock", "_number", "_started", "_started_at", "_written")
+    __slots__ = ("_books", "_call", "_clock", "_number", "_started", "_started_at", "_written", "sent")
 
     def __init__(self, call: Call, books: Books) -> None:
         journal = call.journal
@@ -88,15 +90,21 @@ class _Line:
         self._started = clock.monotonic()
         self._started_at = clock.now()
         self._written = False
+        self.sent = False
+        """Whether the attempt has reached the network."""
 
     def settle(self, reply: Reply) -> None:
         """Write down an answer that had begun."""
         outcome = _OUTCOMES[reply.end or "cancelled"]
+        usage = reply.usage
+        if usage is not None and usage.prompt_tokens >= LONG and outcome == "ok":
+            learn_from(self._call.request, usage, self._call.target.calibration)
         first = reply.first_token_at
+        complete = outcome == "ok" or (reply.error is not None and reply.error.response is not None)
         reply.attempt = self._write(
             outcome,
             reply.error,
-            self._cost(reply, complete=outcome == "ok"),
+            self._cost(reply, complete=complete),
             reply.usage,
             None if first is None else first - self._started,
             reply.adaptations,
@@ -104,8 +112,6 @@ class _Line:
 
     def failed(self, error: ProviderError | UnsupportedError) -> None:
         """Write down an attempt whose answer never began."""
-        if self._written:
-            return
         self._call.journal.errors.append(error)
         if isinstance(error, TargetRejectedError):
             self._write("rejected", error, _UNSENT)
@@ -114,12 +120,14 @@ class _Line:
             self._write("skipped", error, _UNSENT)
             return
         error.attempt = self._number
+        if self._written:
+            return  # an answer that came whole and was judged to be none: `settle` wrote it down
         self._write("failed", error, self._cost_of_failure(error), error.usage)
 
     def given_up(self) -> None:
         """Write down an attempt that was left before its answer began, or that broke as nobody foresaw."""
         if not self._written:
-            self._write("cancelled", None, cost_of(None, self._call.target.tariff, local=self._local))
+            self._write("cancelled", None, self._cost_of_prompt() if self.sent else _UNSENT)
 
     @property
     def _local(self) -> bool:
@@ -131,6 +139,10 @@ class _Line:
             guess = usage_of(self._call.request, reply.response)
             return cost_of(guess, self._call.target.tariff, local=self._local, estimated=True)
         return self._priced(usage)
+
+    def _cost_of_prompt(self) -> Cost:
+        guess = Usage(prompt_tokens=prompt_tokens(self._call.request), completion_tokens=0)
+        return cost_of(guess, self._call.target.tariff, local=self._local, estimated=True)
 
     def _cost_of_failure(self, error: ProviderError) -> Cost:
         if error.usage is None and error.code in (NEVER_SENT, NEVER_CONNECTED, NO_TOKEN):

@@ -11,6 +11,7 @@ from turnout.providers.errors import ProviderError
 from ..clock import Clock
 from ..errors import AllTargetsFailedError, DeadlineExceededError
 from ..pipeline import DEADLINE, Call, Handler, Layer, Reply
+from ..rejecting import REJECTED
 
 
 def deadline(clock: Clock) -> Layer:
@@ -23,7 +24,8 @@ def deadline(clock: Clock) -> Layer:
             except (ProviderError, AllTargetsFailedError) as error:
                 if not _is_due(error, call, clock):
                     raise
-                raise DeadlineExceededError(call.trace().attempts, deadline=call.deadline) from error
+                attempts, errors = call.trace().attempts, call.journal.errors
+                raise DeadlineExceededError(attempts, deadline=call.deadline, errors=errors) from error
 
         return with_deadline
 
@@ -32,5 +34,5 @@ def deadline(clock: Clock) -> Layer:
 
 def _is_due(error: ProviderError | AllTargetsFailedError, call: Call, clock: Clock) -> bool:
     if isinstance(error, ProviderError):
-        return error.code == DEADLINE
+        return error.code == DEADLINE or (error.code == REJECTED and clock.monotonic() >= call.ends_at)
     return clock.monotonic() >= call.ends_at

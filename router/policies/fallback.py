@@ -5,7 +5,12 @@ The kind alone decides, never the provider's name. Kinds with a branch of their 
 if the route's `fallback_on` has it, and is raised as it is if not.
 
 A target that a policy turned away was not tried, so the call always goes on behind it. Where that leaves
-nothing, the one that recovers soonest is tried after all: nobody is helped by a call that sends nothing.
+nothing, they are tried after all, each once, the one that recovers soonest first: nobody is helped by a call
+that sends nothing, and where all targets fail now and then, so that all their breakers are open at a time, a
+single try would be a poor hope.
+
+Of a hedged call two runs may be on their way at once. What one of them has taken the other passes by, unless
+it was turned away there; and the second run tries nothing as a last hope, for it is none.
 """
 
 from __future__ import annotations
@@ -51,7 +56,7 @@ class _Walk:
         self._ahead = deque(call.ahead)
         self._turned_away: list[tuple[float, PlannedTarget]] = []
         self._tried = {call.target.name}
-        self._hoped = False  # whether the last hope was tried
+        self._hopes: list[PlannedTarget] = []  # turned away, and tried after all
 
     async def go_on(self, inner: Handler, error: ProviderError | UnsupportedError) -> Reply:
         """The answer of a target behind the first, which failed with `error`."""
@@ -62,15 +67,22 @@ class _Walk:
             if following is None:
                 if len(self._tried) == 1:
                     raise error  # nothing else was tried, so the provider's own error says it best
-                raise _final(call) from error
-            forced = self._hoped = not self._ahead
-            if not forced:
-                self._ahead.popleft()
+                raise final_error(call) from error
+            forced = following not in self._ahead
+            if forced:
+                self._hopes.append(following)
+            else:
+                self._ahead.remove(following)
             self._tell(error, following)
             self._planned = following
             self._tried.add(following.name)
+            later = len(self._waiting() if forced else self._ahead)
+            taken = call.journal.taken
+            if taken is not None:
+                taken.append(following)
+                later = sum(planned not in taken for planned in self._ahead)
             try:
-                return await inner(call.aimed(following, len(self._ahead), forced=forced))
+                return await inner(call.aimed(following, later, forced=forced))
             except (ProviderError, UnsupportedError) as failure:
                 error = failure
 
@@ -79,6 +91,8 @@ class _Walk:
         if isinstance(error, TargetRejectedError):
             wait = error.retry_after
             self._turned_away.append((float("inf") if wait is None else wait, self._planned))
+            if self._call.beside and self._call.journal.taken is not None:
+                self._call.journal.taken.remove(self._planned)
             return
         branch = self._planned.branches.get(error.kind)
         if branch is not None:
@@ -91,11 +105,18 @@ class _Walk:
         """The next target; the last hope where there is none; None where the call is at its end."""
         if self._clock.monotonic() >= self._call.ends_at or not self._call.attempts_left:
             return None
-        if self._ahead:
-            return self._ahead[0]
-        if self._hoped or not self._turned_away:
+        taken = self._call.journal.taken or ()
+        for planned in self._ahead:
+            if planned not in taken:
+                return planned
+        waiting = self._waiting()
+        if not waiting or self._call.beside:
             return None
-        return min(self._turned_away, key=lambda one: one[0])[1]
+        return min(waiting, key=lambda one: one[0])[1]
+
+    def _waiting(self) -> list[tuple[float, PlannedTarget]]:
+        """The targets that were turned away and not tried since, each with the seconds until it recovers."""
+        return [one for one in self._turned_away if not any(one[1] is hope for hope in self._hopes)]
 
     def _tell(self, error: ProviderError | UnsupportedError, following: PlannedTarget) -> None:
         self._events.emit(
@@ -109,7 +130,7 @@ class _Walk:
         )
 
 
-def _final(call: Call) -> Exception:
+def final_error(call: Call) -> Exception:
     """What a call raises that has nowhere left to go."""
     errors = call.journal.errors
     if all(isinstance(one, UnsupportedError) for one in errors):

@@ -1,15 +1,257 @@
-"""The layer that keeps to what a provider allows in a minute and at a time."""
+"""The layer that keeps to what a provider allows in a minute and at a time.
+
+An attempt takes its turn, where only so many may run at a time, and then reserves one request and about as
+many tokens as it will take: its prompt by the calibrated estimate, and the answer's own limit or what answers
+of that target usually have. Where there is no room it waits in line, as long as `max_wait`, the call's
+deadline and the attempt's share of it allow; where that is certain not to do, it does not wait at all. Then a
+TargetRejectedError sends the call to its next target.
+
+What was reserved is settled when the answer has ended: with what the provider counted, else with what came.
+Where nothing was sent, it is released. Turn and reservation end exactly once, however the attempt does.
+"""
 
 from __future__ import annotations
 
-from ..pipeline import Handler, Layer
+from typing import NoReturn
+
+import anyio
+
+from turnout.providers.chat import Usage
+from turnout.providers.errors import ProviderError, UnsupportedError
+from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
+
+from ..clock import Clock
+from ..estimating import answer_limit, prompt_tokens, usage_of
+from ..fitting import was_skipped
+from ..health.calibration import LONG, Calibration
+from ..health.limiter import Limiter, Reservation
+from ..health.turns import Turn, Turns
+from ..pipeline import Call, Handler, Layer, Reply
+from ..rejecting import TargetRejectedError
 from .account import Books
+
+_SHORTEST = 0.001  # seconds of a pause; a shorter one may be none at all to a clock
+_MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
 
 
 def limits(books: Books) -> Layer:
-    """The layer that keeps to what a provider allows in a minute and at a time."""
+    """Let attempts pass as fast as their target allows; TargetRejectedError where that is too slow."""
+    clock = books.clock
 
     def layer(inner: Handler) -> Handler:
-        return inner
+        async def limited(call: Call) -> Reply:
+            standing = call.target.standing
+            if standing is None:
+                return await inner(call)
+            limiter, turns = standing.limiter, standing.turns
+            if limiter is None and turns is None:
+                return await inner(call)
+            held = _Held(call, limiter, standing.calibration, clock)
+            if limiter is not None and limiter.counts_tokens:
+                held.estimate()
+            if not held.take_at_once(turns):
+                await _wait(books, held, turns)
+            sent = call.journal.sent
+            try:
+                reply = await inner(call)
+            except (ProviderError, UnsupportedError) as error:
+                held.failed(error, sent=call.journal.sent != sent)
+                raise
+            except BaseException:
+                held.given_up(sent=call.journal.sent != sent)
+                raise
+            if limiter is not None and standing.keys is None:  # every key has an allowance of its own
+                held.heard(reply)
+            if reply.end is None:
+                reply.when_ended(held.ended)
+            else:
+                held.ended(reply)
+            return reply
+
+        return limited
 
     return layer
+
+
+class _Held:
+    """What one attempt holds of its target's limits."""
+
+    __slots__ = (
+        "answer", "calibration", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turn",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, limiter: Limiter | None, calibration: Calibration, clock: Clock) -> None:
+        self.call = call
+        self.limiter = limiter
+        self.calibration = calibration
+        self.clock = clock
+        self.turn: Turn | None = None
+        self.reservation: Reservation | None = None
+        self.estimated = self.prompt = self.answer = 0
+
+    def estimate(self) -> None:
+        """Guess what the attempt will take."""
+        call, calibration = self.call, self.calibration
+        self.estimated = prompt_tokens(call.request)
+        self.prompt = calibration.prompt(self.estimated)
+        most = answer_limit(call.request, call.target.target.overrides)
+        self.answer = calibration.answer() if most is None else most
+
+    def take_at_once(self, turns: Turns | None) -> bool:
+        """Take all that is needed, where it is there and nobody waits for it."""
+        if turns is not None:
+            self.turn = turns.at_once()
+            if self.turn is None:
+                return False
+        limiter = self.limiter
+        if limiter is None:
+            return True
+        if not limiter.line:
+            found = limiter.reserve(self.clock.monotonic(), self.prompt, self.answer)
+            if isinstance(found, Reservation):
+                self.reservation = found
+                return True
+        return False
+
+    def soonest(self, now: float) -> float:
+        """Seconds until there may be room, whatever those take who are under way."""
+        return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
+
+    def heard(self, reply: Reply) -> None:
+        """An answer has begun."""
+        if self.reservation is not None:
+            usage = reply.usage if reply.end == "completed" else None
+            took = None if usage is None else (usage.prompt_tokens, usage.completion_tokens)
+            self.reservation.heard(self.clock.monotonic(), reply.headers, self.clock.now, took)
+
+    def ended(self, reply: Reply) -> None:
+        """An answer that had begun is at its end."""
+        usage, error = reply.usage, reply.error
+        if error is not None:
+            self._note_refusal(error)
+        if self.reservation is None:
+            self._over()
+        elif usage is not None:
+            if reply.end == "completed":
+                self._learn(usage)
+            self._settle(usage.prompt_tokens, usage.completion_tokens)
+        elif reply.end == "completed":
+            self._settle(None, None)
+        else:
+            come = usage_of(self.call.request, reply.response)
+            self._settle(None, come.completion_tokens)
+
+    def failed(self, error: ProviderError | UnsupportedError, *, sent: bool) -> None:
+        """The attempt failed before an answer began."""
+        if not sent or isinstance(error, UnsupportedError) or _is_unsent(error):
+            self.release()
+            return
+        self._note_refusal(error)
+        usage = error.usage
+        if usage is not None:
+            self._settle(usage.prompt_tokens, usage.completion_tokens)
+        elif error.status is not None and 400 <= error.status < 500 and error.kind not in _MAY_BILL:
+            self._settle(0, 0)
+        else:
+            self._settle(None, None)
+
+    def given_up(self, *, sent: bool) -> None:
+        """The attempt was left before an answer began."""
+        if sent:
+            self._settle(None, None)
+        else:
+            self.release()
+
+    def release(self) -> None:
+        """Nothing was sent."""
+        if self.reservation is not None:
+            self.reservation.release(self.clock.monotonic())
+        self._over()
+
+    def _settle(self, prompt: int | None, answer: int | None) -> None:
+        if self.reservation is not None:
+            self.reservation.settle(self.clock.monotonic(), prompt, answer)
+        self._over()
+
+    def _over(self) -> None:
+        if self.turn is not None:
+            self.turn.over()
+
+    def _learn(self, usage: Usage) -> None:
+        self.calibration.answered(usage.completion_tokens)
+        if self.estimated and usage.prompt_tokens < LONG:  # whoever keeps account learns of the others
+            self.calibration.observe(self.estimated, usage.prompt_tokens)
+
+    def _note_refusal(self, error: ProviderError) -> None:
+        standing = self.call.target.standing
+        alone = standing is not None and standing.keys is None  # every key has an allowance of its own
+        if self.limiter is not None and alone and error.kind == "rate_limit":
+            self.limiter.refused(self.clock.monotonic(), error.retry_after)
+
+
+def _is_unsent(error: ProviderError) -> bool:
+    """Whether an error is known to have come before the provider had anything to count."""
+    return error.code in (NEVER_SENT, NEVER_CONNECTED) or was_skipped(error)
+
+
+async def _wait(books: Books, held: _Held, turns: Turns | None) -> None:
+    """Wait for turn and allowance; TargetRejectedError where that takes too long."""
+    began = held.clock.monotonic()
+    patience = _patience(held.call, began)
+    try:
+        if held.soonest(began) <= patience:
+            with anyio.move_on_after(patience):
+                if turns is not None and held.turn is None:
+                    held.turn = await turns.take()
+                if held.limiter is None or await _in_line(held, held.limiter, began + patience):
+                    return
+    except BaseException:
+        held.release()
+        raise
+    has_turn = turns is None or held.turn is not None
+    held.release()
+    _turn_away(books, held, has_turn=has_turn)
+
+
+async def _in_line(held: _Held, limiter: Limiter, until: float) -> bool:
+    """Reserve once it is this attempt's turn and there is room; False where that is too late for certain."""
+    clock = held.clock
+    place = limiter.line.join()
+    try:
+        await place.first()
+        while True:
+            now = clock.monotonic()
+            found = limiter.reserve(now, held.prompt, held.answer)
+            if isinstance(found, Reservation):
+                held.reservation = found
+                return True
+            if now >= until or now + held.soonest(now) > until:
+                return False
+            await place.pause(max(min(found, until - now), _SHORTEST), clock)
+    finally:
+        place.leave()
+
+
+def _patience(call: Call, now: float) -> float:
+    """The most seconds that an attempt may wait: its share of the deadline, as for the attempt itself."""
+    left = max(call.ends_at - now, 0.0)
+    if call.later:
+        left *= 2 / (min(call.later, call.attempts_left) + 2)
+    standing = call.target.standing
+    if standing is None or call.forced:  # there is nowhere else to go
+        return left
+    turns, limiter = standing.turns, standing.limiter
+    most = turns.max_wait if turns is not None else limiter.settings.max_wait if limiter is not None else None
+    return left if most is None else min(most, left)
+
+
+def _turn_away(books: Books, held: _Held, *, has_turn: bool) -> NoReturn:
+    wait = held.soonest(held.clock.monotonic()) or None
+    if has_turn:
+        why = "all that may be asked of it in a minute is asked"
+    else:
+        why = "as many attempts are under way as it may have at a time"
+    room = "" if wait is None else f", and there is no room for another {wait:.3g} s"
+    error = TargetRejectedError(f"{why}{room}; nothing was sent.", kind="rate_limit", retry_after=wait)
+    books.rejected(held.call, error)
+    raise error

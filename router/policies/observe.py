@@ -8,6 +8,7 @@ from turnout.config.errors import TurnoutError
 from turnout.providers.errors import ProviderError
 
 from ..clock import Clock
+from ..errors import FunctionError
 from ..events import Events
 from ..pipeline import Call, Handler, Layer, Reply
 
@@ -22,7 +23,7 @@ def observe(clock: Clock, events: Events) -> Layer:
             try:
                 reply = await inner(call)
             except TurnoutError as error:
-                if isinstance(error, ProviderError):
+                if isinstance(error, (ProviderError, FunctionError)):
                     error.attempts = call.trace().attempts
                 kind = _kind(error)
                 events.emit("call.failed", lambda: {**_facts(call, clock), "kind": kind})

@@ -9,7 +9,11 @@ Nothing of tenacity is touched until a first attempt has failed. Then its stop a
 - a wait asked for by the server is kept to exactly, up to `max_server_wait` and half of what is left of the
   deadline; for a longer one the next target is taken at once;
 - a timeout that was the attempt's share of the deadline is not repeated, nor a target that was passed by
-  because the prompt cannot fit.
+  because the prompt cannot fit, nor one that a policy turned away;
+- a target whose breaker has opened is left alone, and one whose gate is closed is waited for like a server
+  that asked for it;
+- every further try takes one from the provider's retry budget, if it has one: where that is empty, there is
+  none. A call's first attempt at the provider, once it was sent, adds to it.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from turnout.providers.errors import ProviderError
 from ..clock import Clock
 from ..events import Events
 from ..fitting import TOO_LONG
+from ..health.retry_budget import RetryBudget
 from ..pipeline import DEADLINE, SHARE, Call, Handler, Layer, Reply
+from ..rejecting import TargetRejectedError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -34,17 +40,45 @@ def retry(clock: Clock, random: Random, events: Events) -> Layer:
 
     def layer(inner: Handler) -> Handler:
         async def retrying(call: Call) -> Reply:
+            journal = call.journal
+            sent, ended = journal.sent, len(journal.attempts)
             try:
-                return await inner(call)
+                reply = await inner(call)
             except ProviderError as error:
+                _deposit(call, sent, ended, clock)
                 decision = Decision(call, clock, random)
-                if not decision.again(error, tries=1):
+                if not (decision.again(error, tries=1) and decision.affords()):
                     raise
                 return await _try_again(inner, call, error, decision, events)
+            if call.target.standing is not None:
+                _deposit(call, sent, ended, clock)
+            return reply
 
         return retrying
 
     return layer
+
+
+def budget_of(call: Call) -> RetryBudget | None:
+    """The retry budget of the provider that a call is aimed at."""
+    standing = call.target.standing
+    return None if standing is None else standing.retry_budget
+
+
+def _deposit(call: Call, sent: int, ended: int, clock: Clock) -> None:
+    """Add to the provider's budget for an attempt that was sent, if it was the call's first one there.
+
+    `sent` and `ended` are how many attempts of the call had been sent, and had ended, before it.
+    """
+    budget = budget_of(call)
+    if budget is None or call.journal.sent == sent:
+        return
+    if sent:
+        provider = call.target.target.provider
+        earlier = [one for one in call.journal.attempts[:ended] if one.provider == provider]
+        if any(one.outcome not in ("rejected", "skipped") for one in earlier):
+            return
+    budget.sent(clock.monotonic())
 
 
 class Decision:
@@ -60,14 +94,28 @@ class Decision:
         settings = self._call.target.retry
         if tries >= settings.attempts or self._call.attempts_left <= self._call.later:
             return False
-        if error.code in (DEADLINE, SHARE, TOO_LONG):
+        if error.code in (DEADLINE, SHARE, TOO_LONG) or isinstance(error, TargetRejectedError):
             return False
         if error.kind not in settings.on and not (error.model_output and tries == 1):
             return False
-        left = self._call.ends_at - self._clock.monotonic()
-        if error.retry_after is not None:
-            return error.retry_after <= min(settings.max_server_wait, left / 2)
-        return left > 0
+        now = self._clock.monotonic()
+        left = self._call.ends_at - now
+        wait = max(error.retry_after or 0.0, self._closed_for(now))
+        return wait <= min(settings.max_server_wait, left / 2) if wait else left > 0
+
+    def affords(self) -> bool:
+        """Whether the provider's retry budget has room for one more try, which is then taken from it."""
+        budget = budget_of(self._call)
+        return budget is None or budget.take(self._clock.monotonic())
+
+    def _closed_for(self, now: float) -> float:
+        """Seconds for which no try would be let through; without end where the target's breaker is open."""
+        standing = self._call.target.standing
+        if standing is None:
+            return 0.0
+        if standing.breaker is not None and standing.breaker.waits(now):
+            return float("inf")
+        return max(standing.gate.opens_at - now, 0.0)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the router's clock."""
@@ -75,10 +123,14 @@ class Decision:
 
     def wait(self, error: ProviderError, *, tries: int) -> float:
         """Seconds until the next try; at most half of what is left of the deadline."""
+        now = self._clock.monotonic()
+        closed = self._closed_for(now)
         if error.retry_after is not None:
-            return max(error.retry_after, 0.0)
-        left = max(self._call.ends_at - self._clock.monotonic(), 0.0)
-        return min(self._random.uniform(0, ceiling(self._call.target.retry, error, tries)), left / 2)
+            return max(error.retry_after, closed)
+        left = max(self._call.ends_at - now, 0.0)
+        backoff = self._random.uniform(0, ceiling(self._call.target.retry, error, tries))
+        # everybody waits for the same gate; those whom no server gave a time do not all go at that moment
+        return min(closed + backoff, left / 2)
 
 
 def ceiling(settings: Retry, error: ProviderError, tries: int) -> float:
@@ -113,7 +165,8 @@ async def _try_again(
         return await inner(call)
 
     def is_enough(state: RetryCallState) -> bool:
-        return not decision.again(_error_of(state), tries=state.attempt_number)
+        tries = state.attempt_number  # the first was decided about before any of this was needed
+        return tries > 1 and not (decision.again(_error_of(state), tries=tries) and decision.affords())
 
     def wait(state: RetryCallState) -> float:
         return decision.wait(_error_of(state), tries=state.attempt_number)

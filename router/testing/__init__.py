@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .allowance import Allowance as Allowance
     from .quirks import HOSTS as HOSTS
     from .script import Reply as Reply
     from .script import Script as Script
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
     from .server import Received as Received
     from .server import Simulator as Simulator
     from .server import serve as serve
+    from .tally import Tally as Tally
 
 _HOMES = {
+    "Allowance": "allowance",
     "HOSTS": "quirks",
     "Received": "server",
     "Reply": "script",
     "Script": "script",
     "ScriptedCall": "script",
     "Simulator": "server",
+    "Tally": "tally",
     "demo_scripts": "script",
     "load_script": "script",
     "serve": "server",

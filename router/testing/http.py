@@ -9,9 +9,9 @@ from typing import Literal
 
 import anyio
 import h11
-from anyio.abc import ByteStream
 
 from .answers import Answer
+from .listening import Line
 from .script import Reply
 
 Ending = Literal["complete", "cut", "stall"]
@@ -46,8 +46,8 @@ def delivery(answer: Answer, reply: Reply) -> Delivery:
     if reply.cut_at_byte is not None:
         writes, ending = _first_bytes(writes, reply.cut_at_byte), "cut"
     if reply.drip is not None:
-        size = reply.drip
-        writes = [part[at : at + size] for part in writes for at in range(0, len(part), size)]
+        body, size = b"".join(writes), reply.drip
+        writes = [body[at : at + size] for at in range(0, len(body), size)]
     length = None
     if not answer.stream:
         length = sum(map(len, writes if ending == "complete" else answer.parts))
@@ -78,8 +78,8 @@ def _first_bytes(writes: Sequence[bytes], count: int) -> list[bytes]:
 class Connection:
     """Reads requests and writes answers; raises anyio's BrokenResourceError once the client is gone."""
 
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=256 * 1024)
 
     async def next_request(self) -> HttpRequest | None:
@@ -105,7 +105,7 @@ class Connection:
                 go_on = h11.InformationalResponse(status_code=100, headers=[])
                 await self._write(self._http.send(go_on))
             try:
-                data = await self._stream.receive()
+                data = await self._line.receive()
             except anyio.EndOfStream:
                 data = b""
             self._http.receive_data(data)
@@ -143,15 +143,14 @@ class Connection:
         """Return once the client has closed its side; what it sends meanwhile is kept for later."""
         try:
             while True:
-                self._http.receive_data(await self._stream.receive())
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                self._http.receive_data(await self._line.receive())
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
             return
 
-    async def aclose(self) -> None:
-        """Close the socket, also inside a cancelled scope."""
-        with anyio.CancelScope(shield=True):
-            await self._stream.aclose()
+    def close(self) -> None:
+        """Close the socket."""
+        self._line.close()
 
     async def _write(self, data: bytes | None) -> None:
         if data:
-            await self._stream.send(data)
+            await self._line.send(data)

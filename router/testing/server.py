@@ -11,15 +11,19 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, TaskGroup
+from anyio.abc import TaskGroup
 from anyio.from_thread import start_blocking_portal
 
+from .allowance import ALLOWED, Allowance, Till, Verdict, tokens_of
 from .answers import Answer, answer, json_answer
+from .beginnings import rest_of
 from .counting import text_of
 from .faults import envelope, refused, wrong_key
 from .http import Connection, HttpRequest, delivery
+from .listening import Line, Listener
 from .quirks import Quirks, quirks
 from .script import Reply, Script
+from .tally import Tally, told_in
 from .wires import Asked, Wire, listing_wire, render, wire_for
 
 Scripts = Mapping[str, Script | Sequence[Reply]]
@@ -54,7 +58,7 @@ class Simulator:
 
     `models` scripts the answers by model name, and any other model repeats the user's last message. `quirks`
     names the host whose wire it speaks. With `api_key` set, any other key is refused as the host would.
-    `port` 0 takes a free one.
+    `port` 0 takes a free one. An `allowance` is enforced, and told in the headers of every answer.
 
     Leaving the context cancels what is still being answered and closes every connection.
     """
@@ -67,9 +71,16 @@ class Simulator:
         api_key: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowance: Allowance | None = None,
     ) -> None:
+        self.till = None if allowance is None else Till(allowance)
+        """What was used of the allowance; None where all is allowed."""
         self.requests: list[Received] = []
         """Everything that came, oldest first."""
+        self.tally = Tally()
+        """What came and what was told of tokens, all together."""
+        self.tallies: dict[str, Tally] = {}
+        """The same for each model that was asked for."""
         self._row = _row(quirks)
         self._api_key = api_key
         self._host = host
@@ -111,11 +122,11 @@ class Simulator:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            listener = await anyio.create_tcp_listener(local_host=self._host, local_port=self._port)
-            stack.push_async_callback(listener.aclose)
+            listener = Listener(self._host, self._port)
+            stack.callback(listener.close)
             tasks = await stack.enter_async_context(_Tasks())
             tasks.start_soon(listener.serve, self._connected, tasks)
-            self._port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
+            self._port = listener.port
             self._stack = stack.pop_all()
         return self
 
@@ -126,14 +137,14 @@ class Simulator:
         if stack is not None:
             await stack.aclose()
 
-    async def _connected(self, stream: ByteStream) -> None:
-        connection = Connection(stream)
+    async def _connected(self, line: Line) -> None:
+        connection = Connection(line)
         try:
             while (request := await connection.next_request()) is not None:
                 if not await self._exchange(connection, request):
                     break
         finally:
-            await connection.aclose()
+            connection.close()
 
     async def _exchange(self, connection: Connection, request: HttpRequest) -> bool:
         """Answer one request; whether the connection can take another."""
@@ -154,13 +165,16 @@ class Simulator:
             tasks.start_soon(watch)
             try:
                 reusable = await self._respond(connection, received, number)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            except anyio.BrokenResourceError:
                 received.disconnected = not received.answered
             tasks.cancel_scope.cancel()
         return reusable and connection.reuse()
 
     async def _respond(self, connection: Connection, received: Received, number: int) -> bool:
         reply, row, reaction = self._reaction(received, number)
+        tallies = (self.tally, self.tallies.setdefault(received.model or "", Tally()))
+        for tally in tallies:
+            tally.requests += 1
         await anyio.sleep(reply.latency)
         if reply.hang_up:
             received.answered = True
@@ -176,6 +190,9 @@ class Simulator:
             await connection.data(data)
             if index + 1 < len(writes) or plan.ending == "complete":
                 await anyio.sleep(reply.drip_delay)
+        counted = told_in(reply, reaction, plan.writes, complete=plan.ending == "complete")
+        for tally in tallies:
+            tally.add(counted)
         if plan.ending == "stall":
             await anyio.sleep_forever()
         # From here on the client may leave: some do at `[DONE]`, before the last chunk's own end.
@@ -208,7 +225,14 @@ class Simulator:
         if fault is not None:
             return _PLAIN, row, json_answer(*fault)
         self._served[model] = self._served.get(model, 0) + 1
-        return reply, row, answer(received.body, reply, row, number)
+        reply = rest_of(reply, received.body)
+        verdict = self._judged(received, tokens_of(received.body, reply, row))
+        if verdict.refused is not None:
+            self._served[model] -= 1
+            refusal = json_answer(429, envelope(429, verdict.refused, row))
+            return _PLAIN, row, replace(refusal, headers=verdict.headers)
+        reaction = answer(received.body, reply, row, number)
+        return reply, row, replace(reaction, headers={**verdict.headers, **reaction.headers})
 
     def _on_wire(
         self, wire: Wire, path: str, query: str, received: Received, number: int
@@ -230,7 +254,22 @@ class Simulator:
         served = self._served.get(model, 0)
         self._served[model] = served + 1
         reply = Reply(text=wire.last_words(asked) or "Hello") if script is None else script.reply(served)
-        return reply, render(wire, asked, reply, number)
+        reply = rest_of(reply, received.body)
+        verdict = self._judged(received, tokens_of(received.body, reply, None), wire.name)
+        if verdict.refused is not None:
+            self._served[model] -= 1
+            return _PLAIN, replace(
+                json_answer(429, wire.error(429, verdict.refused)), headers=verdict.headers
+            )
+        reaction = render(wire, asked, reply, number)
+        return reply, replace(reaction, headers={**verdict.headers, **reaction.headers})
+
+    def _judged(self, received: Received, tokens: int, dialect: str = "") -> Verdict:
+        """What the allowance says to a request whose answer will count so many tokens."""
+        if self.till is None:
+            return ALLOWED
+        now = anyio.current_time() * self.till.allowance.pace
+        return self.till.judge(received.headers, tokens, now, dialect=dialect)
 
     def _may_enter(self, received: Received) -> bool:
         if self._api_key is None:

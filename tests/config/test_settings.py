@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from turnout.config import settings as module
 from turnout.config.connections import check_base_url
-from turnout.config.policies import Retry
+from turnout.config.policies import Breaker, Hedge, Retry, RetryBudget, SlowStream, Switch
 from turnout.config.scalars import Substituted
 from turnout.config.sections import Section
 from turnout.config.settings import PriceRow, ProviderSettings, Route, Settings, TargetNode
@@ -129,6 +129,17 @@ def test_a_route_is_a_list_or_a_mapping() -> None:
     assert Route.model_validate(["a/b"]) == Route.model_validate({"chain": ["a/b"]})
     with pytest.raises(ValidationError):
         Route.model_validate("a/b")
+
+
+@pytest.mark.parametrize("section", [Breaker, RetryBudget, Hedge, SlowStream])
+def test_a_part_is_switched_by_one_word(section: type[Switch]) -> None:
+    assert section.model_validate(True) == section.model_validate({}) == section()
+    assert not section.model_validate(False).enabled
+    assert section.model_validate(Substituted("true", source="${ON}")).enabled
+    wrong: list[object] = ["true", Substituted("yes", source="${ON}"), 1, []]
+    for word in wrong:
+        with pytest.raises(ValidationError, match="write true, false, or a mapping"):
+            section.model_validate(word)
 
 
 def test_prices_have_a_shorthand() -> None:

@@ -57,7 +57,14 @@ def event(value: Any) -> bytes:
 
 def chunk(**changes: Any) -> dict[str, Any]:
     """The JSON of one piece of an answer."""
-    return {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], **changes}
+    return {
+        "id": "x",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [],
+        **changes,
+    }
 
 
 def delta(finish: str | None = None, index: Any = 0, **fields: Any) -> bytes:

@@ -157,3 +157,36 @@ def test_a_word_of_thinking_changes_the_rows_control_and_a_style_replaces_it() -
 def test_a_misspelt_quirk_is_refused(quirks: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         made("openai", api_key="k", quirks=quirks)
+
+
+def test_each_of_several_keys_makes_a_target_once() -> None:
+    target = made("openai", api_keys=["sk-1", {"key": "sk-rests", "weight": 0}, "sk-2"])
+    keyed = target.with_each_key()
+    assert [one.api_key for one in keyed] == [SecretStr("sk-1"), SecretStr("sk-2")]
+    assert target.api_key == SecretStr("sk-1")
+    assert target.secrets == (SecretStr("sk-1"), SecretStr("sk-1"), SecretStr("sk-2"))
+    assert target.with_each_key() is keyed
+    assert [one.keys for one in keyed] == [(), ()]
+    assert "sk-" not in repr(target) + repr(keyed)
+
+
+def test_a_single_key_of_a_list_is_the_target_s_own() -> None:
+    target = made("openai", env={"OPENAI_API_KEY": "sk-env"}, api_keys=["", "sk-1"])
+    assert (target.api_key, target.keys, target.with_each_key()) == (SecretStr("sk-1"), (), ())
+    assert made("openai", env={"OPENAI_API_KEY": "sk-env"}, api_keys=[""]).api_key == SecretStr("sk-env")
+
+
+def test_keys_of_one_provider_may_prove_themselves_in_different_ways() -> None:
+    target = made("bedrock", api_keys=["AKID:secret", "a-bearer-token"], options={"region": "eu-central-1"})
+    signing, bearing = target.with_each_key()
+    assert signing.credentials is not None
+    assert (signing.preset.auth, signing.api_key) == ("sigv4", None)
+    assert (bearing.preset.auth, bearing.api_key, bearing.credentials) == (
+        "bearer", SecretStr("a-bearer-token"), None,
+    )  # fmt: skip
+
+
+def test_keys_and_a_function_for_tokens_exclude_each_other() -> None:
+    settings = ProviderSettings.model_validate({"api_keys": ["sk-1", "sk-2"]})
+    with pytest.raises(ConfigError, match="api_keys and a function that gives tokens exclude"):
+        resolve("openai", settings, "m", env={}, has_tokens=True)

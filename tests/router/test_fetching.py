@@ -50,7 +50,7 @@ def routing(simulator: Simulator, allowed: Callable[[Address], bool] = near, **p
 def nearby(settings: dict[str, Any], allowed: Callable[[Address], bool] = near) -> Router:
     """A router that fetches from where it is allowed to."""
     router = Router(settings, env={})
-    router._wire._fetcher = Fetcher(router._transport, allowed=allowed)
+    router._snapshot.wire._fetcher = Fetcher(router._transport, allowed=allowed)
     return router
 
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from turnout import ChatResponse, DeadlineExceededError, Router, StreamInterruptedError
-from turnout.core import _with
+from turnout.finishing import _with
 from turnout.providers.dialect import WireRequest
 from turnout.providers.transport import HttpxTransport, WireResponse
 from turnout.testing import Reply, Simulator

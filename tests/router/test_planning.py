@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from turnout import ConfigError, RequestError
 from turnout.config.prices import PriceBook
-from turnout.config.settings import Route, Settings
-from turnout.planning import Plan, Planner
+from turnout.config.settings import PoolNode, Route, Settings, TargetNode
+from turnout.planning import Plan, Planner, Pool
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Dialect, Target
 from turnout.providers.dialects import dialect
@@ -204,3 +204,106 @@ def test_however_chains_nest_each_target_is_planned_once_in_the_order_of_first_m
     expected = list(dict.fromkeys(leaves({"chain": chain})))
 
     assert names(planner({"r": chain}).plan("r")) == expected
+
+
+def pool(*members: Any, **said: Any) -> dict[str, Any]:
+    return {"pool": list(members), **said}
+
+
+def test_a_pool_is_a_step_and_its_targets_are_listed_as_they_are_written() -> None:
+    members = ["a/2", {"chain": ["a/3", "a/4"], "weight": 3}, {"route": "inner"}]
+    routes = {"r": ["a/1", pool(*members, strategy="weighted"), "b/9"], "inner": [pool("b/5", "b/6")]}
+
+    plan = planner(routes).plan("r")
+
+    first, step, last = plan.steps
+    assert (plan.pooled, names(plan)) == (True, ["a/1", "a/2", "a/3", "a/4", "b/5", "b/6", "b/9"])
+    assert (first, last) == (plan.targets[0], plan.targets[-1])
+    assert isinstance(step, Pool)
+    assert [(one.name, one.weight, len(one.leaves)) for one in step.members] == [
+        ("a/2", 1, 1),
+        ("a/3", 3, 2),
+        ("b/5", 1, 2),
+    ]
+    assert step.members[1].steps == plan.targets[2:4]
+    assert [planned.why for planned in plan.targets] == [
+        "route r",
+        "route r, weighted pool, weight 1 of 5",
+        "route r, weighted pool, weight 3 of 5",
+        "route r, weighted pool, weight 3 of 5",
+        "route r > inner, weighted pool, weight 1 of 5, ordered pool",
+        "route r > inner, weighted pool, weight 1 of 5, ordered pool",
+        "route r",
+    ]
+
+
+def test_a_plan_without_pools_has_no_steps_to_walk() -> None:
+    plan = planner({"r": ["a/1", {"chain": ["a/2"]}]}).plan("r")
+
+    assert (plan.pooled, plan.steps) == (False, ())
+
+
+def test_members_whose_weight_is_0_are_not_planned_wherever_they_stand() -> None:
+    drained = {"target": "a/1", "weight": 0}
+    routes = {"r": {"chain": [pool(drained, "a/2"), "b/3"], "content_policy": [pool(drained, "b/4")]}}
+
+    plan = planner(routes).plan("r")
+
+    assert names(plan) == ["a/2", "b/3"]
+    assert [late.name for late in plan.targets[0].branches["content_policy"]] == ["b/4"]
+    assert {one.name for one in plan.everything} == {"a/2", "b/3", "b/4"}
+
+
+def test_members_of_the_same_target_keep_names_of_their_own() -> None:
+    cold, warm = ({"target": "a/1", "request": {"temperature": heat}} for heat in (0, 1))
+    [step] = planner({"r": [pool("a/1", cold, warm, strategy="sticky")]}).plan("r").steps
+
+    assert isinstance(step, Pool)
+    assert [one.name for one in step.members] == ["a/1", "a/1#2", "a/1#3"]
+
+
+def test_pools_that_nothing_could_check_before_are_refused() -> None:
+    drained = pool({"target": "a/1", "weight": 0})
+    unknown = PoolNode.model_construct(
+        pool=(TargetNode(target="a/1"),), strategy="wieghted", by="user", max_price=None, weight=1
+    )
+    made = planner_for(
+        Settings.model_validate({"providers": {"a": PROVIDER}}).model_copy(
+            update={
+                "routes": {
+                    "drained": Route.model_validate([drained]),
+                    "unknown": Route.model_construct(chain=(unknown,)),
+                }
+            }
+        )
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        made.compile_all()
+
+    told = str(caught.value)
+    assert "route drained: the weight of every member of a pool is 0" in told
+    assert "route unknown: unknown strategy 'wieghted'; did you mean 'weighted'?" in told
+
+
+def test_each_target_may_come_as_early_as_its_pools_allow() -> None:
+    inner = pool("b/4", {"chain": ["b/5", "b/6"]})
+    plan = planner({"r": ["a/1", pool("a/2", "a/3", inner, strategy="weighted"), "b/9"]}).plan("r")
+
+    orders = {one.name: [each.name for each in plan.foremost(one)] for one in plan.targets}
+
+    assert orders["a/1"] == orders["a/2"] == orders["b/9"] == names(plan)
+    assert orders["a/3"] == ["a/1", "a/3", "a/2", "b/4", "b/5", "b/6", "b/9"]
+    assert orders["b/6"] == ["a/1", "b/5", "b/6", "b/4", "a/2", "a/3", "b/9"]
+
+
+@given(st.lists(nodes, min_size=1, max_size=4))
+def test_pools_list_the_same_targets_as_chains_do(chain: list[Any]) -> None:
+    def pooled(node: Any) -> Any:
+        return node if isinstance(node, str) else {"pool": [pooled(one) for one in node["chain"]]}
+
+    plain = planner({"r": chain}).plan("r")
+    plan = planner({"r": [pooled({"chain": chain})]}).plan("r")
+
+    assert names(plan) == names(plain)
+    assert plan.max_attempts == plain.max_attempts

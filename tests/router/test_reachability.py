@@ -51,3 +51,12 @@ def test_targets_without_time_enough() -> None:
     [found] = in_vain({"chain": ["a/1", "a/2"], "deadline": "200ms", "retry": {"attempts": 1}})
     assert "may use up all but 0.067 s of the deadline of 0.2 s" in found
     assert in_vain({"chain": ["a/1", "a/2"], "deadline": "200ms", "timeouts": {"attempt": "40ms"}}) == []
+
+
+def test_any_member_of_a_pool_may_come_first() -> None:
+    pool = {"pool": ["a/1", "a/2", "a/3"], "strategy": "weighted"}
+    assert in_vain({"chain": [pool], "max_attempts": 1}) == []
+    [found] = in_vain({"chain": [pool, "a/4"], "max_attempts": 3})
+    assert found.startswith(
+        "route r: a/4 can never be reached: max_attempts is 3, and 3 targets stand before"
+    )

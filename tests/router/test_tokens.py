@@ -444,4 +444,4 @@ def test_one_router_serves_one_loop_after_another() -> None:
 
 def test_a_router_without_tokens_knows_nothing_of_them() -> None:
     router = Router({"providers": {"p": {"dialect": "openai", "base_url": "http://127.0.0.1:9"}}}, env={})
-    assert router._wire._tokens is None
+    assert router._snapshot.wire._tokens is None

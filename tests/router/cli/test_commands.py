@@ -30,6 +30,7 @@ def test_check_lists_providers_keys_and_routes(
         "  openai: {}\n"
         "  house: {dialect: openai, base_url: 'https://llm.example/v1', api_key: sk-very-secret}\n"
         "  vault: {dialect: openai, base_url: 'https://llm.example/v1', token_from: 'secrets:token_hex'}\n"
+        "  qwen: {api_keys: [sk-very-secret, sk-other-secret, {key: sk-old, weight: 0}]}\n"
         "  llama-cpp: {}\n"
         "routes:\n"
         "  assistant: {chain: [openai/gpt-5-mini, llama-cpp/any], context_window: [house/long]}\n"
@@ -41,6 +42,8 @@ def test_check_lists_providers_keys_and_routes(
     assert "in the file" in rows["house"]
     assert "https://llm.example/v1" in rows["house"]
     assert "from secrets:token_hex" in rows["vault"]
+    assert "2 keys in the file" in rows["qwen"]
+    assert "secret" not in result.output.replace("secrets:token_hex", "")
     assert "none needed" in rows["llama-cpp"]
     assert "openai/gpt-5-mini, llama-cpp/any, house/long (after context_window)" in rows["assistant"]
     assert "is fine" in result.stdout

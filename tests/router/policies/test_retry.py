@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from random import Random
 from typing import Any
 
@@ -10,12 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout import ChatCompletion, ManualClock, Message, ProviderError, RateLimitError, Router
+from turnout.config.policies import Breaker as BreakerSettings
 from turnout.config.policies import Retry
+from turnout.config.policies import RetryBudget as RetryBudgetSettings
 from turnout.config.sections import RETRY_ON
 from turnout.events import Events
+from turnout.health.breaker import Breaker
+from turnout.health.gate import Gate
+from turnout.health.retry_budget import RetryBudget
+from turnout.health.standing import Standing
 from turnout.pipeline import DEADLINE, SHARE, Call, Handler, Reply
 from turnout.policies.retry import Decision, ceiling, longest_pause, retry
 from turnout.providers.errors import BY_KIND, BadRequestError, InternalServerError
+from turnout.rejecting import TargetRejectedError
+from turnout.testing import Reply as ScriptedReply
+from turnout.testing import Simulator
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +174,124 @@ def test_the_ceiling_doubles_up_to_its_cap_and_starts_higher_for_rate_limits() -
 
     assert [ceiling(Retry(), server, tries) for tries in range(1, 8)] == [0.25, 0.5, 1, 2, 4, 8, 8]
     assert [ceiling(Retry(), limited, tries) for tries in range(1, 6)] == [1, 2, 4, 8, 8]
+
+
+def with_standing(call: Call, **parts: Any) -> Call:
+    """The call, aimed at the same target with something known of it."""
+    target = dataclasses.replace(call.target, standing=Standing(name="a/m", **parts))
+    return call.aimed(target, call.later)
+
+
+async def test_what_a_policy_turned_away_is_not_tried_again() -> None:
+    call = call_with(Retry(attempts=5))
+    with pytest.raises(TargetRejectedError):
+        await run(call, [TargetRejectedError("closed.", kind="rate_limit", retry_after=1.0)], ManualClock())
+    assert call.journal.sent == 1
+
+
+async def test_a_target_whose_breaker_opened_is_left_alone() -> None:
+    breaker = Breaker(BreakerSettings(failures=1))
+    permit = breaker.admit(0.0, Random(1))
+    assert permit is not None
+    permit.failed(0.0)
+    call = with_standing(call_with(Retry(attempts=5)), breaker=breaker)
+
+    with pytest.raises(InternalServerError):
+        await run(call, [InternalServerError("no")], ManualClock())
+    assert call.journal.sent == 1
+
+
+@pytest.mark.parametrize(("closed_for", "kept"), [(3.0, True), (20.0, True), (20.5, False)])
+async def test_a_closed_gate_is_waited_for_like_a_server(closed_for: float, kept: bool) -> None:
+    clock = ManualClock()
+    gate = Gate()
+    gate.close_until(closed_for)
+    call = with_standing(call_with(Retry(base=0)), gate=gate)
+    if kept:
+        assert await run(call, [InternalServerError("no")], clock) == "the answer"
+        assert clock.sleeps == [closed_for]
+    else:
+        with pytest.raises(InternalServerError):
+            await run(call, [InternalServerError("no")], clock)
+        assert clock.sleeps == []
+
+
+async def test_those_who_wait_for_a_gate_do_not_all_go_at_the_moment_it_opens() -> None:
+    waits = []
+    for seed in range(20):
+        clock, gate = ManualClock(), Gate()
+        gate.limited(0.0, began=0.0, retry_after=None)
+        call = with_standing(call_with(Retry()), gate=gate)
+        await retry(clock, Random(seed), Events())(failing([RateLimitError("Slow down.")]))(call)
+        waits += clock.sleeps
+    assert len(set(waits)) == 20
+    assert 0.25 <= min(waits) <= max(waits) <= 1.25
+
+
+async def test_the_longer_wait_of_gate_and_server_is_kept() -> None:
+    for closed_for in (1.0, 4.0):
+        clock, gate = ManualClock(), Gate()
+        gate.close_until(closed_for)
+        call = with_standing(call_with(Retry()), gate=gate)
+        await run(call, [RateLimitError("Slow down.", retry_after=2.0)], clock)
+        assert clock.sleeps == [max(closed_for, 2.0)]
+
+
+async def test_retries_take_from_the_budget_until_it_is_empty() -> None:
+    budget = RetryBudget(RetryBudgetSettings(ratio=0, per_second=0.3))  # holds three at first
+    call = with_standing(call_with(Retry(attempts=20, base=0)), retry_budget=budget)
+    clock = ManualClock()
+
+    with pytest.raises(InternalServerError, match=r"^3 "):
+        await run(call, [InternalServerError(str(number)) for number in range(9)], clock)
+
+    assert call.journal.sent == 4
+    assert len(clock.sleeps) == 3, "nobody waits for a try that will not be made"
+
+
+async def test_only_the_first_attempt_of_a_call_adds_to_the_budget() -> None:
+    budget = RetryBudget(RetryBudgetSettings(ratio=1, per_second=0))
+    call = with_standing(call_with(Retry(attempts=3)), retry_budget=budget)
+
+    await run(call, [InternalServerError("no")], ManualClock())
+    assert call.journal.sent == 2
+    assert budget.left(0.0) == 0, "one for the first attempt, less one for the retry"
+
+
+async def test_an_attempt_that_was_not_sent_adds_nothing_to_the_budget() -> None:
+    async def unsent(call: Call) -> Any:
+        raise TargetRejectedError("closed.", kind="rate_limit")
+
+    budget = RetryBudget(RetryBudgetSettings(ratio=1, per_second=0))
+    call = with_standing(call_with(Retry()), retry_budget=budget)
+    with pytest.raises(TargetRejectedError):
+        await retry(ManualClock(), Random(1), Events())(unsent)(call)
+    assert budget.left(0.0) == 0
+
+
+async def test_an_outage_costs_no_more_than_the_budget_allows(hello: list[dict[str, Any]]) -> None:
+    down = [ScriptedReply(status=500)]
+    async with Simulator({"x": down, "x2": down}) as simulator:
+        provider = {"dialect": "openai", "base_url": simulator.url, "api_key": "k"}
+        settings = {
+            "providers": {"a": {**provider, "retry_budget": {"ratio": 0.2, "per_second": 0}}, "b": provider},
+            "routes": {"r": ["a/x", "a/x2", "b/y"], "once": {"chain": ["a/y"], "retry": {"attempts": 1}}},
+            "defaults": {"retry": {"base": "1ms"}},
+        }
+
+        def asked() -> int:
+            """How often the models that are down were asked for."""
+            return sum(request.model in ("x", "x2") for request in simulator.requests)
+
+        async with Router(settings, env={}, clock=ManualClock(), seed=1) as router:
+            for _ in range(50):
+                await router.complete(model="r", messages=hello)
+            assert asked() == 50 + 50 + 10, "each model once a call, and retries for a fifth of the calls"
+
+            for _ in range(10):  # traffic of a route that never tries again counts as well
+                await router.complete(model="once", messages=hello)
+            await router.complete(model="r", messages=hello)
+            assert asked() == 110 + 2 + 1, "one retry: the fourth attempt is kept for b/y"
 
 
 async def test_the_same_seed_draws_the_same_waits() -> None:

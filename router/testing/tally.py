@@ -1,0 +1,78 @@
+"""What a simulated provider has counted: requests, answers, and the tokens that it told of.
+
+The numbers are read off the bytes that went out, so they are those that a client can know: an answer that was
+cut off before its usage told nothing, however much of it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .answers import Answer
+from .script import Reply
+
+_PROMPT = re.compile(
+    rb'"(?:prompt_tokens|input_tokens|inputTokens|promptTokenCount|prompt_eval_count)": ?(\d+)'
+)
+_COMPLETION = re.compile(
+    rb'"(?:completion_tokens|output_tokens|outputTokens|candidatesTokenCount|eval_count)": ?(\d+)'
+)
+_THOUGHTS = re.compile(rb'"thoughtsTokenCount": ?(\d+)')
+_TOTAL = re.compile(rb'"total_tokens": ?(\d+)')
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over what one model, or all of a simulator's, was asked and has answered."""
+
+    requests: int = 0
+    """Every request that came, refused and broken ones too."""
+    told: int = 0
+    """Answers whose tokens were told."""
+    prompt_tokens: int = 0
+    """Prompt tokens that were told."""
+    completion_tokens: int = 0
+    """Completion tokens that were told, reasoning included."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def add(self, counted: tuple[int, int] | None) -> None:
+        """Take in one answer's prompt and completion tokens; None: it told none."""
+        if counted is not None:
+            self.told += 1
+            self.prompt_tokens += counted[0]
+            self.completion_tokens += counted[1]
+
+
+def told_in(
+    reply: Reply, reaction: Answer, written: Sequence[bytes], *, complete: bool
+) -> tuple[int, int] | None:
+    """Prompt and completion tokens told in what was written of an answer; None where there are none.
+
+    Nobody reads a stream beyond an event that is broken, nor a whole answer that is not complete.
+    """
+    if reply.malformed_event is not None:
+        if not reaction.stream:
+            return None
+        written = reaction.parts[: min(reply.malformed_event, len(written))]
+    elif not (complete or reaction.stream):
+        return None
+    data = b"".join(written)
+    prompt, completion = _last(_PROMPT, data), _last(_COMPLETION, data)
+    if prompt is None or completion is None:
+        return None
+    total = _last(_TOTAL, data)
+    if total is not None and total > prompt + completion:
+        return prompt, total - prompt  # a host that leaves the reasoning out of its completion tokens
+    return prompt, completion + (_last(_THOUGHTS, data) or 0)
+
+
+def _last(pattern: re.Pattern[bytes], data: bytes) -> int | None:
+    """The last count that is told under a name, which is the final one."""
+    found = pattern.findall(data)
+    return int(found[-1]) if found else None

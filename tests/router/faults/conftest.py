@@ -1,0 +1,18 @@
+"""Every fault is met by a router of its own, so making one has to be cheap."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def no_certificates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder that holds none."""
+    return str(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(autouse=True)
+def trusting_nobody(monkeypatch: pytest.MonkeyPatch, no_certificates: str) -> None:
+    """Loopback needs no certificates, and reading those of the world takes longer than all the rest."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", no_certificates)
