@@ -95,10 +95,16 @@ def cases() -> Iterator[Case]:
                 yield Case(refill, told, scarce)
 
 
-async def measure(case: Case, *, seconds: float = 60.0, pace: float = 1.0, seed: int = 1) -> Outcome:
-    """Ask for as much as can be had in so many seconds of the allowance's time."""
-    allowance = Allowance(REQUESTS, TOKENS, refill=case.refill, pace=pace)
-    limits = {"requests_per_minute": REQUESTS, "tokens_per_minute": TOKENS} if case.told else {}
+async def measure(
+    case: Case, *, seconds: float = 60.0, pace: float = 1.0, size: float = 1.0, seed: int = 1
+) -> Outcome:
+    """Ask for as much as can be had in so many seconds of the allowance's time.
+
+    `size` makes the allowance smaller, for machines that are too slow for all of it at this `pace`.
+    """
+    requests, tokens = int(REQUESTS * size), int(TOKENS * size)
+    allowance = Allowance(requests, tokens, refill=case.refill, pace=pace)
+    limits = {"requests_per_minute": requests, "tokens_per_minute": tokens} if case.told else {}
     async with Simulator(allowance=allowance) as simulator:
         provider = {"dialect": "openai", "base_url": simulator.url, "api_key": "key", "limits": limits}
         settings: dict[str, Any] = {
@@ -119,8 +125,8 @@ async def measure(case: Case, *, seconds: float = 60.0, pace: float = 1.0, seed:
             if case.told:
                 minutes = seconds / 60.0
                 used = {
-                    "requests": total("requests") / (REQUESTS * minutes),
-                    "tokens": total("tokens") / (TOKENS * minutes),
+                    "requests": total("requests") / (requests * minutes),
+                    "tokens": total("tokens") / (tokens * minutes),
                 }
     return Outcome(
         case=case,

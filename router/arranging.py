@@ -20,17 +20,16 @@ from typing import Any
 
 from turnout.providers.chat import ChatCompletion, TextPart
 
-from .accounting.buckets import Buckets
 from .clock import Clock
 from .errors import BudgetExceededError, FunctionError
-from .estimating import answer_limit, prompt_tokens
+from .estimating import prompt_tokens
 from .events import Events
+from .foreseeing import foreseen_cost
 from .plans import Member, Plan, PlannedTarget, Pool, Step
 from .strategies import Candidate, Named, Snapshot
 from .strategies.snapshot import EXPECTED_TOKENS
 
 _PREFIX = 4096  # characters of each leading message that tell conversations apart
-_UNSAID = 1024  # tokens of an answer that nobody has limited, for estimating what it costs
 
 
 class Arranger:
@@ -94,14 +93,9 @@ class _Asking:
 
     def cost(self, planned: PlannedTarget) -> Decimal | None:
         """US dollars of this call at a target, by estimate; None where its price is unknown."""
-        if planned.tariff is None:
-            return Decimal(0) if planned.target.preset.local else None
         if self._prompt_tokens is None:
             self._prompt_tokens = prompt_tokens(self.request)
-        standing = planned.standing
-        factor = 1.0 if standing is None else standing.calibration.factor
-        most = answer_limit(self.request, planned.target.overrides) or _UNSAID * (self.request.n or 1)
-        return planned.tariff.amount(Buckets(input=round(self._prompt_tokens * factor), output=most))
+        return foreseen_cost(planned, self.request, self._prompt_tokens)
 
     def key(self, by: str) -> str | None:
         """A digest of what a sticky pool holds on to."""

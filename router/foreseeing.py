@@ -7,10 +7,11 @@ from decimal import Decimal
 from turnout.providers.chat import ChatCompletion
 
 from .accounting.buckets import Buckets
+from .estimating import answer_limit
 from .plans import PlannedTarget
 
 UNSAID = 1024
-"""Tokens that an answer is taken to have at the most where nobody has limited it."""
+"""Tokens that each choice of an answer is taken to have at the most where nobody has limited it."""
 
 
 def foreseen_cost(planned: PlannedTarget, request: ChatCompletion, prompt_tokens: int) -> Decimal | None:
@@ -20,8 +21,6 @@ def foreseen_cost(planned: PlannedTarget, request: ChatCompletion, prompt_tokens
     """
     if planned.tariff is None:
         return Decimal(0) if planned.target.preset.local else None
-    overrides = planned.target.overrides
-    said = (overrides.get("max_completion_tokens"), overrides.get("max_tokens"), request.max_output_tokens)
-    most = next((one for one in said if one), UNSAID)
+    most = answer_limit(request, planned.target.overrides) or UNSAID * (request.n or 1)
     prompt = round(prompt_tokens * planned.calibration.factor)
-    return planned.tariff.amount(Buckets(input=prompt, output=most * (request.n or 1)))
+    return planned.tariff.amount(Buckets(input=prompt, output=most))

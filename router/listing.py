@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def listed(snapshot: Snapshot, provider: str, transport: Transport, clock: Clock) -> ModelList:
-    """What a configured provider lists, to the first of its keys that it takes; ConfigError, ProviderError."""
+    """What a provider lists for the first of its keys that it takes; ConfigError, ProviderError."""
     target, dialect = snapshot.resolve(provider, "")
     target = replace(target, timeouts=snapshot.settings.providers[provider].timeouts or target.timeouts)
     *others, last = target.with_each_key() or (target,)

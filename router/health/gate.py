@@ -32,8 +32,8 @@ class Gate:
     ) -> None:
         """An attempt that began at `began` was told to come back later.
 
-        Without `retry_after` the gate closes for a quarter of a second, and for twice as long each further time. Attempts
-        that were under way when it last closed are no further time: they tell the same thing again.
+        Without `retry_after` the gate closes for a quarter of a second, and for twice as long each further
+        time. Attempts that were under way when it last closed are no further time: they tell the same again.
         """
         if retry_after is None:
             if began < self._closed_at:

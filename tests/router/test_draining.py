@@ -19,7 +19,7 @@ Conversation = list[dict[str, Any]]
 WORDS = Reply(text="one two three four", latency=0.05, drip_delay=0.03)
 SILENT = Reply(latency=30)
 STALLS = Reply(text="one two three four", stall_after_events=3)
-SOON = 0.5  # seconds within which a cut is felt, on a machine that is busy
+SOON = 3.0  # seconds within which a cut is felt, on a machine that is busy
 
 
 def routing(simulator: Simulator, *targets: str, **more: Any) -> Router:
@@ -36,14 +36,14 @@ def routing(simulator: Simulator, *targets: str, **more: Any) -> Router:
 
 async def asked(simulator: Simulator, times: int = 1) -> None:
     """Wait until so many requests have come."""
-    with anyio.fail_after(3):
+    with anyio.fail_after(10):
         while len(simulator.requests) < times:
             await anyio.sleep(0.001)
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until something holds."""
-    with anyio.fail_after(3):
+    with anyio.fail_after(10):
         while not condition():
             await anyio.sleep(0.001)
 

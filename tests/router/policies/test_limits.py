@@ -392,7 +392,7 @@ def test_whoever_leaves_anywhere_leaves_nothing(backend: str, data: st.DataObjec
 @pytest.mark.anyio
 async def test_a_call_goes_on_to_the_next_target_or_ends_in_time() -> None:
     async with Simulator() as one, Simulator() as two:
-        limited = {"limits": {"requests_per_minute": 1, "per": "model"}}
+        limited = {"limits": {"requests_per_minute": 1, "max_wait": "1s"}}
         key = {"dialect": "openai", "api_key": "sk-test-0123456789abcdef"}
         settings = {
             "providers": {"a": {**key, **limited, "base_url": one.url}, "b": {**key, "base_url": two.url}},

@@ -15,6 +15,7 @@ from turnout import (
     ChatChunk,
     ChatStream,
     DeadlineExceededError,
+    InternalServerError,
     Router,
     StreamInterruptedError,
 )
@@ -231,6 +232,25 @@ async def test_keys_and_branches_do_not_hide_who_comes_next(hello: Conversation)
         stream, chunks = await run(settings, hello)
     assert text_of(chunks) == LONG
     assert outcomes(stream) == [("a/m", "failed"), ("b/n", "failed"), ("c/o", "ok")]
+
+
+@pytest.mark.parametrize("how", ["restart", "continue"])
+async def test_who_was_turned_away_is_a_last_hope(hello: Conversation, how: str) -> None:
+    scripts = {
+        "m": [Reply(status=500), Reply(text=LONG, goes_on="rest")],
+        "n": [Reply(text=LONG, cut_after_events=4)],
+    }
+    async with Simulator(scripts) as simulator:
+        settings = able(simulator, how, ["a/m", "b/n"])
+        settings["providers"]["a"]["breaker"] = {"failures": 1}
+        async with Router(settings, env={}, seed=1) as router:
+            with pytest.raises(InternalServerError):
+                await router.complete(model="a/m", messages=hello)
+            async with router.stream(model="r", messages=hello) as stream:
+                chunks = await read(stream)
+    assert text_of(chunks) == LONG
+    tried = [one for one in outcomes(stream) if one[1] != "rejected"]
+    assert tried == [("b/n", "failed"), ("a/m", "ok")]
 
 
 def test_checking_tells_which_targets_cannot_go_on() -> None:

@@ -34,7 +34,6 @@ from turnout.providers.folding import Fold
 
 T = TypeVar("T")
 TEXT = "Well —  first,\n\n point one; \tthen 🙂 the end. "
-DONE = ["stop", None]
 
 
 class Cancelled(BaseException):
@@ -116,17 +115,18 @@ class Scripted:
 
 
 def plan(how: str) -> Plan:
-    provider = {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1", "quirks": {"prefill": {}}}
-    provider["models"] = {"*": {"prefill": True}}
+    prefill = {"way": "plain", "echoes": how == "echo"}
+    how = "restart" if how == "restart" else "continue"
+    provider = {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1", "quirks": {"prefill": prefill}}
     config = {
-        "providers": {"a": provider},
+        "providers": {"a": {**provider, "models": {"*": {"prefill": True}}}},
         "routes": {"r": {"chain": [f"a/m{number}" for number in range(6)], "on_interrupt": how}},
     }
     [made] = plans_of(parse_settings(config, env={}), {})
     return made
 
 
-PLANS = {how: plan(how) for how in ("restart", "continue")}
+PLANS = {how: plan(how) for how in ("restart", "continue", "echo")}
 REQUEST = ChatCompletion.parse({"model": "r", "messages": [{"role": "user", "content": "Hi"}]})
 
 
@@ -230,3 +230,52 @@ def test_whatever_breaks_the_caller_has_one_answer(
     if reply.end == "completed" and how == "continue" and len(world.replies) > 1:
         assert reply.usage is not None
         assert reply.usage.prompt_tokens > 9
+
+
+class Given(Scripted):
+    """An answer of given pieces, which come one at a time."""
+
+    def __init__(self, call: Call, pieces: list[ChatChunk], breaks: bool) -> None:
+        super().__init__(call, "", [], breaks=True)
+        self._breaks = breaks
+        self._coming = deque([piece] for piece in pieces)
+
+
+def told_by(*answers: tuple[list[ChatChunk], bool]) -> tuple[list[ChatChunk], Reply, list[End | None]]:
+    """The chunks that a caller has of these answers, the reply, and the end as it was told."""
+    waiting, ends = deque(answers), []
+    world = World("echo", [], [])
+
+    async def inner(call: Call) -> Reply:
+        call.journal.sent += 1
+        pieces, breaks = waiting.popleft()
+        return Given(call, pieces, breaks)
+
+    async def all_of_it() -> tuple[list[ChatChunk], Reply]:
+        reply = await resume(ManualClock(), Events())(inner)(world.call)
+        reply.when_ended(lambda ended: ends.append(ended.end))
+        chunks = []
+        while (chunk := await reply.receive()) is not None:
+            chunks.append(chunk)
+        await reply.aclose()
+        return chunks, reply
+
+    chunks, reply = Stepper(set()).run(all_of_it)
+    return chunks, reply, ends
+
+
+def piece(text: str, finish: str | None = None) -> ChatChunk:
+    choice = ChunkChoice(delta=Delta(content=text or None), finish_reason=finish)
+    return ChatChunk(id="one", model="m", choices=[choice])
+
+
+def test_what_broke_behind_its_last_word_is_complete() -> None:
+    chunks, reply, ends = told_by(([piece("Hello"), piece("", "stop")], True))
+    assert (reply.response.text, reply.response.finish_reason) == ("Hello", "stop")
+    assert (len(chunks), ends, reply.error) == (3, ["completed"], None)
+
+
+def test_what_looked_like_an_echo_until_the_end_is_shown() -> None:
+    chunks, reply, ends = told_by(([piece("Now, now")], True), ([piece("Now"), piece(",")], False))
+    assert "".join(chunk.text for chunk in chunks) == reply.response.text == "Now, nowNow,"
+    assert ends == ["completed"]
