@@ -57,6 +57,7 @@ _BY_SIZE = re.compile(rf"^(?:x-)?ratelimitbysize-remaining(?:-({'|'.join(_SPANS)
 _TOGETHER = "x-tokenlimit-remaining"
 _SINCE_1970 = 1e8  # more seconds than any reset is away
 _MILLISECONDS = 1e11
+_ENDLESS = float("inf")
 _MOST_SETS = 16  # sets of header names that are remembered; a host sends one or two
 
 
@@ -75,14 +76,19 @@ class Reading(NamedTuple):
     """Seconds that the allowance is for, where the name tells; else a minute."""
 
 
-class _Family(NamedTuple):
-    """The headers of one allowance."""
+class _Family:
+    """The headers of one allowance, and the limit that was read last, which seldom changes."""
 
-    unit: Unit
-    remaining: str
-    limit: str
-    reset: str
-    span: float
+    __slots__ = ("limit", "limit_text", "limit_value", "remaining", "reset", "span", "unit")
+
+    def __init__(self, unit: Unit, remaining: str, limit: str, reset: str, span: float) -> None:
+        self.unit = unit
+        self.remaining = remaining
+        self.limit = limit
+        self.reset = reset
+        self.span = span
+        self.limit_text: str | None = None
+        self.limit_value: float | None = None
 
 
 class RateLimits:
@@ -108,12 +114,20 @@ class RateLimits:
             families = self._families[names] = tuple(_families(headers))
         found = []
         for family in families:
-            remaining = _number(headers.get(family.remaining))
-            if remaining is None:
+            try:
+                remaining = float(headers[family.remaining])
+            except (KeyError, ValueError):
                 continue
-            reset = _reset(headers.get(family.reset), headers, now)
-            limit = _number(headers.get(family.limit))
-            found.append(Reading(family.remaining, family.unit, remaining, limit, reset, family.span))
+            if not 0 <= remaining < _ENDLESS:
+                continue
+            limit = headers.get(family.limit)
+            if limit != family.limit_text:
+                family.limit_text, family.limit_value = limit, _number(limit)
+            reset = headers.get(family.reset)
+            seconds = None if reset is None else _reset(reset, headers, now)
+            found.append(
+                Reading(family.remaining, family.unit, remaining, family.limit_value, seconds, family.span)
+            )
         return found
 
 
@@ -142,16 +156,21 @@ def _number(text: str | None) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if 0 <= number < float("inf") else None
+    return number if 0 <= number < _ENDLESS else None
 
 
-def _reset(text: str | None, headers: Mapping[str, str], now: Now | None) -> float | None:
+def _reset(text: str, headers: Mapping[str, str], now: Now | None) -> float | None:
     """Seconds until a reset; None where nothing, or nothing that can be read, is told."""
-    if not text:
-        return None
-    if text[-1] in "smhd":
-        seconds = _short(text)
-        return duration(text) if seconds is None else seconds
+    last = text[-1:]
+    if last == "s":  # the commonest: `825ms`, `7.66s`, `12s`
+        try:
+            if text[-2] == "m":
+                return float(text[:-2]) / 1000
+            return float(text[:-1]) + (0.0 if "." in text else 1.0)
+        except (ValueError, IndexError):
+            return duration(text)
+    if last in ("m", "h", "d"):
+        return duration(text)
     number = _number(text)
     if number is None:
         moment = _date(text)
@@ -161,18 +180,6 @@ def _reset(text: str | None, headers: Mapping[str, str], now: Now | None) -> flo
     if number == 0:
         return None  # Azure's word for an allowance that is not used up
     return number if "." in text else number + 1.0
-
-
-def _short(text: str) -> float | None:
-    """The commonest durations, of one unit: `825ms`, `7.66s`, `12s`."""
-    try:
-        if text[-2:] == "ms":
-            return float(text[:-2]) / 1000
-        if text[-1] == "s":
-            return float(text[:-1]) + (0.0 if "." in text else 1.0)
-    except ValueError:
-        pass
-    return None
 
 
 def _away(moment: float, headers: Mapping[str, str], now: Now | None) -> float | None:

@@ -139,7 +139,8 @@ def _cost(planned: PlannedTarget, request: ChatCompletion, tokens: int) -> Decim
     local = planned.target.preset.local
     if most is None and not local:
         return None
-    usage = Usage(prompt_tokens=tokens, completion_tokens=(most or 0) * (request.n or 1))
+    prompt = round(tokens * planned.calibration.factor)
+    usage = Usage(prompt_tokens=prompt, completion_tokens=(most or 0) * (request.n or 1))
     return cost_of(usage, planned.price, local=local, estimated=True).amount
 
 

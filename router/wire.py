@@ -122,8 +122,10 @@ class Wire:
             limits.check(begun)
             if reply.wanted_whole and not reply.complete:
                 await reply.finish()
-        except BaseException:
+        except BaseException as error:
             self._doors.over(limits)
+            if isinstance(error, ProviderError) and error.usage is None:
+                error.usage = reply.usage  # what was told before the answer broke was spent
             if response is not None:
                 await connection.__aexit__(None, None, None)
             raise

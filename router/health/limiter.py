@@ -54,8 +54,8 @@ class Limiter:
 
     def __init__(self, settings: Limits, windows: Windows | None = None) -> None:
         self.settings = settings
-        self._windows = windows = windows or Windows(settings)
-        self.line = windows.line or Line()
+        self._windows = windows = Windows(settings) if windows is None else windows
+        self.line = Line() if windows.line is None else windows.line
         """Those who wait for room, in the order in which they came."""
         self.counts_tokens = windows.tokens is not None or settings.adaptive
         """Whether the number of tokens makes a difference, as far as is known."""
@@ -106,16 +106,22 @@ class Limiter:
         """Seconds until there is room; `certain`: even if nothing of what is under way were used."""
         windows = self._windows
         wait = self._closed_until - now
-        if windows.requests is not None:
-            wait = max(wait, windows.requests.wait(now, 1))
+        if windows.requests is not None and (found := windows.requests.wait(now, 1)) > wait:
+            wait = found
         if windows.tokens is not None:
-            back = windows.held if certain else 0
-            wait = max(wait, windows.tokens.wait(now, max(prompt + answer - back, 0)))
+            tokens = prompt + answer
+            if certain:
+                tokens = max(tokens - windows.held, 0)
+            if (found := windows.tokens.wait(now, tokens)) > wait:
+                wait = found
         for unit, told in self._told.values():
             amount = _amount(unit, 1, prompt, answer)
-            ahead = 0 if certain else _amount(unit, *self.ahead)
-            wait = max(wait, told.wait(now, amount, ahead))
-        return max(wait, 0.0)
+            ahead = 0
+            if not certain:
+                ahead = _amount(unit, self._requests_ahead, self._prompt_ahead, self._answer_ahead)
+            if amount + ahead > told.left:
+                wait = max(wait, told.wait(now, amount, ahead))
+        return wait if wait > 0.0 else 0.0
 
     def _hear(self, one: Reservation, now: float, headers: Mapping[str, str], clock: Now | None) -> None:
         """Take note of what an answer's headers tell of what is left."""
@@ -128,7 +134,7 @@ class Limiter:
                 unit, told = self._told.get(reading.name) or self._new(reading.name, reading.unit)
                 amount = _amount(unit, 1, prompt, 0 if told.late else answer)
                 told.hear(now, one, one.started, reading, amount, self._heard_since(one, unit))
-            if len(readings) < len(self._told):
+            if len(readings) != len(self._told):
                 self._charge(now, prompt, answer, but={reading.name for reading in readings})
             if self._scouts:
                 self._scouts = 0
@@ -185,7 +191,8 @@ class Limiter:
                     told.charge(now, _amount(unit, 0, 0, answer))
                 elif unit != "requests":
                     by = _amount(unit, 0, prompt - one.counted[0], answer - one.counted[1])
-                    told.settle(now, one, one.heard_at, by)
+                    if by:
+                        told.settle(now, one, one.heard_at, by)
         self._end(one, now, prompt + answer - one.prompt - one.answer)
         self.line.nudge()
 

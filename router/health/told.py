@@ -52,6 +52,9 @@ class Told:
 
     def wait(self, now: float, amount: int, unheard: int) -> float:
         """Seconds until there may be so much besides what is unheard of; 0 where there is now."""
+        lacking = min(amount, self.limit) + unheard - self.left
+        if lacking <= 0:
+            return 0.0
         self._advance(now)
         lacking = min(amount, self.limit) + unheard - self.left
         if lacking <= 0:

@@ -80,7 +80,7 @@ class _Walk:
             taken = call.journal.taken
             if taken is not None:
                 taken.append(following)
-                later = sum(planned not in taken for planned in self._ahead)
+                later -= 0 if forced else sum(planned in taken for planned in self._ahead)
             try:
                 return await inner(call.aimed(following, later, forced=forced))
             except (ProviderError, UnsupportedError) as failure:

@@ -12,6 +12,8 @@ Where nothing was sent, it is released. Turn and reservation end exactly once, h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NoReturn
 
 import anyio
@@ -30,6 +32,7 @@ from ..pipeline import Call, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 from .account import Books
 
+_SILENT: Mapping[str, str] = MappingProxyType({})
 _SHORTEST = 0.001  # seconds of a pause; a shorter one may be none at all to a clock
 _MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
 
@@ -60,8 +63,8 @@ def limits(books: Books) -> Layer:
             except BaseException:
                 held.given_up(sent=call.journal.sent != sent)
                 raise
-            if limiter is not None and standing.keys is None:  # every key has an allowance of its own
-                held.heard(reply)
+            if limiter is not None:  # where there are several keys, each has an allowance of its own
+                held.heard(reply, reply.headers if standing.keys is None else _SILENT)
             if reply.end is None:
                 reply.when_ended(held.ended)
             else:
@@ -117,12 +120,12 @@ class _Held:
         """Seconds until there may be room, whatever those take who are under way."""
         return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
 
-    def heard(self, reply: Reply) -> None:
+    def heard(self, reply: Reply, headers: Mapping[str, str]) -> None:
         """An answer has begun."""
         if self.reservation is not None:
             usage = reply.usage if reply.end == "completed" else None
             took = None if usage is None else (usage.prompt_tokens, usage.completion_tokens)
-            self.reservation.heard(self.clock.monotonic(), reply.headers, self.clock.now, took)
+            self.reservation.heard(self.clock.monotonic(), headers, self.clock.now, took)
 
     def ended(self, reply: Reply) -> None:
         """An answer that had begun is at its end."""

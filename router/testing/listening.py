@@ -7,8 +7,9 @@ busy tasks a crowd of new connections would wait for seconds to be let in, and c
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -63,7 +64,7 @@ class Listener:
         self.port: int = self._socket.getsockname()[1]
         """The port, where any free one was asked for too."""
 
-    async def serve(self, handle: Callable[[Line], Awaitable[None]], tasks: TaskGroup) -> None:
+    async def serve(self, handle: Callable[[Line], Coroutine[Any, Any, None]], tasks: TaskGroup) -> None:
         """Start a task for every connection, until cancelled."""
         while True:
             await anyio.wait_readable(self._socket)

@@ -1,13 +1,14 @@
 """One fault at provider `a`, and what has to come of it: every attempt, what the caller gets, every sum.
 
 A fault says what the server of `a` does to each request. It is met twice: by a call of the route `a`, then
-`b`, where `b` is well, and by a call of `a` alone. What is expected is written attempt by attempt:
+`b`, where `b` is well, and, if that went on to `b`, by a call of `a` alone. What is expected is written
+attempt by attempt:
 
     2x a server 500 unknown; b ok 2+1
 
 means two attempts at `a` that failed with the kind `server` and status 500, at a cost nobody knows, and one
-at `b` that was answered for 2 prompt tokens and 1 completion token, priced. `free` is a known cost of nothing,
-`~7` an estimated cost of 7 millionths of a dollar. A code of our own stands behind the kind, as in
+at `b` that was answered for 2 prompt tokens and 1 completion token, priced. `free` is a known cost of
+nothing, `~7` an estimated cost of 7 millionths of a dollar. A code of our own stands behind the kind, as in
 `timeout/idle_timeout`; `rejected:` and `skipped:` stand before it.
 
 Time stands still but for the network's own limits, so no backoff is waited for; waits that servers ask for
@@ -50,7 +51,7 @@ class Fault:
     """What a server does, and what has to come of it."""
 
     does: Sequence[Step] | Script | Reply | Sequence[Reply] | int | None
-    """Steps to take on each request, a script for each connection, or replies; a port; None: nobody listens."""
+    """Steps to take on each request, a script for each connection, replies, a port; None: nobody listens."""
     attempts: str
     """What the call of the route tries."""
     streamed: str | None = None
@@ -76,8 +77,8 @@ class Fault:
     """What `a` is believed to speak."""
     deadline: str = ""
     """The call's deadline, on the system's own clock."""
-    request: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of the request."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings of all routes."""
 
     def lines(self, *, streaming: bool) -> list[str]:
         """Every attempt of the route's call."""
@@ -106,17 +107,15 @@ async def outcome(fault: Fault, *, streaming: bool) -> dict[str, Any]:
         async with served(fault) as (url, requests):
             routed = await call(fault, "r", url, well.url, streaming=streaming)
             routed["requests"] = (requests(), len(well.requests))
-        async with served(fault) as (url, requests):
-            alone = await call(fault, "a/m", url, well.url, streaming=streaming)
-    for one in (routed, alone):
-        assert KEY[3:] not in one["says"]
-    said = alone.pop("says")
-    told = fault.tells if alone["raises"] and re.search(fault.tells, said) else said
-    return {
-        "routed": {name: routed[name] for name in routed if name != "says"},
-        "alone": alone,
-        "tells": told,
-    }
+        said = routed.pop("says")
+        assert KEY[3:] not in said
+        seen = {"routed": routed}
+        if not _ends_at_a(routed["attempts"]):
+            async with served(fault) as (url, _):
+                alone = seen["alone"] = await call(fault, "a/m", url, well.url, streaming=streaming)
+            said = alone.pop("says")
+            assert KEY[3:] not in said
+    return {**seen, "tells": fault.tells if re.search(fault.tells, said) else said}
 
 
 def expected(fault: Fault, *, streaming: bool) -> dict[str, Any]:
@@ -126,9 +125,16 @@ def expected(fault: Fault, *, streaming: bool) -> dict[str, Any]:
     requests = len(at_a) if fault.requests is None else fault.requests
     routed = _foretold(fault, lines, streaming=streaming)
     routed |= {"waited": fault.waits, "requests": (requests, len(lines) - len(at_a))}
-    lines = at_a if fault.alone is None else _expanded(fault.alone)
-    alone = _foretold(fault, lines, streaming=streaming) | {"waited": fault.waits}
-    return {"routed": routed, "alone": alone, "tells": fault.tells if alone["raises"] else ""}
+    foretold = {"routed": routed}
+    if not _ends_at_a(lines):
+        alone = at_a if fault.alone is None else _expanded(fault.alone)
+        foretold["alone"] = _foretold(fault, alone, streaming=streaming) | {"waited": fault.waits}
+    return {**foretold, "tells": fault.tells}
+
+
+def _ends_at_a(lines: Sequence[str]) -> bool:
+    """Whether a call is over at `a`, so that it would go the same way without `b`."""
+    return bool(lines) and lines[-1].startswith("a ")
 
 
 def _foretold(fault: Fault, lines: list[str], *, streaming: bool) -> dict[str, Any]:
@@ -188,7 +194,6 @@ async def call(fault: Fault, model: str, url: str, well: str, *, streaming: bool
     clock = SystemClock() if fault.deadline else ManualClock()
     router = Router(settings_for(fault, url, well), env={}, clock=clock, seed=1)
     fields: dict[str, Any] = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
-    fields |= fault.request
     seen: dict[str, Any] = {"attempts": (), "reads": "", "raises": None}
     said = ""
     try:
@@ -196,11 +201,12 @@ async def call(fault: Fault, model: str, url: str, well: str, *, streaming: bool
             if streaming:
                 async with router.stream(**fields) as stream:
                     async for chunk in stream:
-                        seen["reads"] += chunk.text
+                        seen["reads"] = "" if chunk.reset else seen["reads"] + chunk.text
                 response = stream.response
             else:
-                asked = {} if fault.asks is None else {"stream": fault.asks}
-                response = await router.complete(**fields, **asked)
+                if fault.asks is not None:
+                    fields["stream"] = fault.asks
+                response = await router.complete(**fields)
         seen |= {"reads": response.text if response.text == seen["reads"] or not streaming else "?"}
         seen["attempts"] = [line_of(attempt) for attempt in response.trace.attempts] if response.trace else []
     except TurnoutError as error:
@@ -238,6 +244,7 @@ def settings_for(fault: Fault, url: str, well: str) -> dict[str, Any]:
         "defaults": {
             "retry": {"base": 0, "rate_limit_base": 0},
             **({"deadline": fault.deadline} if fault.deadline else {}),
+            **fault.defaults,
         },
         "prices": {f"{name}/*": {"input": row[0], "output": row[1]} for name, row in PRICES.items()},
     }
@@ -246,9 +253,8 @@ def settings_for(fault: Fault, url: str, well: str) -> dict[str, Any]:
 def line_of(attempt: Attempt) -> str:
     """An attempt as it is written in a table."""
     error = attempt.error
-    if error is None:
-        how = attempt.outcome
-    else:
+    how: str = attempt.outcome
+    if error is not None:
         how = f"{error.kind}/{error.code}" if error.code in _OURS else error.kind
         how = how if attempt.outcome == "failed" else f"{attempt.outcome}:{how}"
         how += "" if error.status is None else f" {error.status}"
@@ -260,9 +266,9 @@ def _cost_of(attempt: Attempt) -> str:
     if usage is None:
         if cost.basis == "estimated" and cost.amount is not None:
             return f"~{(cost.amount * 1_000_000).normalize():f}"
-        return "free" if (cost.basis, cost.amount) == ("priced", 0) else f"{cost.basis}"
+        return "free" if cost.basis == "priced" and cost.amount == 0 else cost.basis
     counted = f"{usage.prompt_tokens}+{usage.completion_tokens}"
-    if (cost.basis, cost.amount) == ("priced", _amount(attempt.provider, counted)):
+    if cost.basis == "priced" and cost.amount == _amount(attempt.provider, counted):
         return counted
     return f"{counted} for {cost.amount} {cost.basis}"
 

@@ -1,51 +1,74 @@
-"""What docs/limits.md and docs/hedging.md show can be used."""
+"""What docs/limits.md shows does work, and what it says is so."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from turnout import Router
 from turnout.config.loading import parse_settings
-from turnout.health.limiter import SCOUTS
+from turnout.config.settings import Settings
+from turnout.health.limiter import SCOUTS, Reservation
 from turnout.providers.catalogue import catalogue
+from turnout.testing import Simulator
 
-DOCS = Path(__file__).parents[2] / "docs"
-KEYS = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY"), "simulated")
-
-
-def router(page: str) -> Router:
-    (block,) = re.findall(r"```yaml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-    return Router(parse_settings(block, env=KEYS, presets=catalogue().keys()), env=KEYS)
+PAGE = (Path(__file__).parents[2] / "docs" / "limits.md").read_text("utf-8")
+KEYS = {"OPENAI_API_KEY": "sk-simulated", "GROQ_API_KEY": "sk-simulated"}
+HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
+NUMBERS = {8: "eight"}
 
 
-@pytest.mark.parametrize("page", ["limits.md", "hedging.md"])
-def test_the_settings_can_be_used(page: str) -> None:
-    made = router(page)
-    for route in made.settings.routes:
-        assert made.explain(model=route, messages=[{"role": "user", "content": "Hello"}]).steps
+def settings() -> Settings:
+    found: list[str] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    return parse_settings(found[0], env=KEYS, presets=catalogue().keys())
 
 
-def test_the_limits_of_the_page_are_kept_where_they_are_named() -> None:
-    limits = {name: provider.limits for name, provider in router("limits.md").settings.providers.items()}
-    openai, groq, local = limits["openai"], limits["groq"], limits["local"]
-    assert openai is not None and groq is not None and local is not None  # noqa: PT018
-    assert (openai.requests_per_minute, openai.tokens_per_minute, openai.max_wait) == (600, 60_000, 5)
-    assert (groq.per, groq.adaptive, local.concurrency) == ("model", True, 2)
+def test_each_target_has_the_limits_that_the_page_gives_it() -> None:
+    plan = Router(settings(), env=KEYS)._planner.plan("assistant")
+    openai, groq, local = [planned.standing for planned in plan.targets]
+    assert openai is not None
+    assert groq is not None
+    assert local is not None
+
+    assert openai.limiter is not None
+    assert openai.limiter.settings.requests_per_minute == 600
+    assert openai.limiter.settings.tokens_per_minute == 60_000
+    assert openai.turns is not None
+    assert (openai.turns.places, openai.turns.max_wait) == (20, 5.0)
+    assert groq.limiter is not None
+    assert groq.limiter.settings.adaptive
+    assert groq.turns is None
+    assert local.turns is not None
+    assert local.turns.places == 2
+    assert f"{NUMBERS[SCOUTS]} attempts go ahead" in PAGE
 
 
-def test_scouts_are_as_many_as_the_page_says() -> None:
-    words = {8: "eight"}
-    assert f"{words[SCOUTS]} attempts go ahead" in (DOCS / "limits.md").read_text("utf-8")
+@pytest.mark.anyio
+async def test_a_call_that_finds_no_room_goes_on() -> None:
+    given = settings()
+    async with Simulator() as simulator:
+        providers = {
+            name: provider.model_copy(update={"base_url": simulator.url})
+            for name, provider in given.providers.items()
+        }
+        router = Router(given.model_copy(update={"providers": providers}), env=KEYS)
+        async with router:
+            limits = router._planner.plan("assistant").targets[0].standing
+            assert limits is not None
+            assert limits.limiter is not None
+            now = router._clock.monotonic()
+            all_of_it = limits.limiter.reserve(now, 60_000)
+            assert isinstance(all_of_it, Reservation)
+            all_of_it.settle(now)
+            with anyio.fail_after(3):
+                reply = await router.complete(model="assistant", messages=HELLO)
 
-
-def test_a_route_may_go_without_the_hedge_of_the_defaults() -> None:
-    made = router("hedging.md")
-    hedge = made.settings.routes["assistant"].hedge
-    assert hedge is not None
-    assert hedge.after == 0.8
-    batch = made.settings.routes["batch"].hedge
-    assert batch is not None
-    assert not batch.enabled
+    assert reply.provider == "groq"
+    assert [(one.provider, one.outcome) for one in reply.trace.attempts] == [
+        ("openai", "rejected"),
+        ("groq", "ok"),
+    ]

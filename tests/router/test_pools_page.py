@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from turnout import Router
-from turnout.arranging import _UNSAID
 from turnout.config.loading import parse_settings
 from turnout.config.settings import STRATEGIES
+from turnout.foreseeing import UNSAID
 from turnout.providers.catalogue import catalogue
 from turnout.strategies import BUILT_IN, Candidate, Snapshot, replay
 
@@ -56,7 +56,7 @@ def test_every_field_of_a_snapshot_is_named() -> None:
 
 
 def test_the_assumed_length_of_an_answer_is_the_one_that_is_told() -> None:
-    assert f"or {_UNSAID:,} tokens" in PAGE
+    assert f"or {UNSAID:,} tokens" in PAGE
 
 
 def test_the_function_gives_an_order_and_can_be_replayed(

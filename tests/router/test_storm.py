@@ -173,9 +173,9 @@ async def test_three_providers_that_fail_at_random() -> None:
 
 
 OUTAGES = {
-    "errors": (Reply(status=500), CALLS),
+    "errors": (Reply(status=500), 1_000),
     "hang-ups": (Reply(hang_up=True), 500),
-    "silence": (Reply(latency=60), 1_000),
+    "silence": (Reply(latency=60), 500),
 }
 """What a provider does that is down, and how many calls find that out."""
 

@@ -16,3 +16,10 @@ def trusting_nobody(monkeypatch: pytest.MonkeyPatch, no_certificates: str) -> No
     """Loopback needs no certificates, and reading those of the world takes longer than all the rest."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("SSL_CERT_DIR", no_certificates)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is waited for out of politeness (an error's body, the bytes behind an end) takes a moment here."""
+    monkeypatch.setattr("turnout.wire._ERROR_PATIENCE", 0.025)
+    monkeypatch.setattr("turnout.replies._DRAIN", 0.025)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from answer_bytes import ALL, END, body, http, opened, piece, whole
+from answer_bytes import END, body, http, opened, piece, whole
 from fault_matrix import FINE, Fault, expected, outcome
 from raw_server import FIN, RST, SILENCE, Pause, Peer, by_connection, says, take
 

@@ -34,7 +34,7 @@ def limits(*lines: bytes, message: str = "Slow down.") -> tuple[bytes]:
 async def endless_error(peer: Peer) -> None:
     """A refusal whose page has no end."""
     await peer.request()
-    await peer.send(b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ntransfer-encoding: chunked\r\n\r\n")
+    await peer.send(b"HTTP/1.1 502 Bad Gateway\r\ntransfer-encoding: chunked\r\n\r\n")
     while True:
         await peer.send(piece(b"<p>Sorry.</p>" * 500))
 
@@ -55,7 +55,7 @@ STATUSES = {
     "307": Fault((http(307, b"", b"location: /v1/"),), "a not_found 307 unknown; " + FINE),
     "308": Fault((http(308, b"", b"location: /v1/"),), "a not_found 308 unknown; " + FINE),
     "400": Fault(Reply(status=400), LAST.format("invalid_request 400"), tells="The request is not valid"),
-    "400 without a word": Fault((http(400),), LAST.format("invalid_request 400"), tells="HTTP 400 Bad Request"),
+    "400 without a word": Fault((http(400),), LAST.format("invalid_request 400"), tells="HTTP 400 Bad"),
     "400 of a prompt too long": Fault(
         refuses(400, "This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
         NEXT.format("context_window 400"),
@@ -81,8 +81,10 @@ STATUSES = {
         tells="an HTML or XML page instead of JSON: Access denied",
     ),
     "404": Fault(Reply(status=404), NEXT.format("not_found 404")),
-    "404 of a path": Fault((http(404, b"404 page not found", kind=b"text/plain"),), NEXT.format("not_found 404"),
-                           tells="404 page not found.*base_url"),
+    "404 of a path": Fault(
+        (http(404, b"404 page not found", kind=b"text/plain"),), NEXT.format("not_found 404"),
+        tells="404 page not found.*base_url",
+    ),
     "405": Fault(refuses(405), LAST.format("invalid_request 405")),
     "406": Fault(refuses(406), LAST.format("invalid_request 406")),
     "407 of a proxy": Fault(refuses(407), LAST.format("invalid_request 407")),
@@ -189,7 +191,9 @@ WAITS = {
     "429 until a date, by a skewed clock": Fault(
         limits(b"retry-after: Mon, 05 Jan 2026 10:00:09 GMT", CLOCK), LIMIT, waits=9
     ),
-    "429 until a date that is past": Fault(limits(b"retry-after: Mon, 05 Jan 2026 09:00:00 GMT", CLOCK), LIMIT),
+    "429 until a date that is past": Fault(
+        limits(b"retry-after: Mon, 05 Jan 2026 09:00:00 GMT", CLOCK), LIMIT
+    ),
     "429 until next year": Fault(
         limits(b"retry-after: Fri, 01 Jan 2027 00:00:00 GMT"), NEXT.format("rate_limit 429")
     ),
@@ -209,12 +213,6 @@ WAITS = {
     "402 for 5 s": Fault((http(402, b"", b"retry-after: 5"),), NEXT.format("quota 402")),
 }  # fmt: skip
 FAULTS = STATUSES | WAITS
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error's body is waited for no longer than a test should take."""
-    monkeypatch.setattr("turnout.wire._ERROR_PATIENCE", 0.025)
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,6 @@ from answer_bytes import (
     broken,
     chunk,
     delta,
-    dumped,
     error,
     event,
     opened,
@@ -219,8 +219,7 @@ TAKEN = {
     "no usage": taken(stream(HEL, LO, STOP, DONE), UNCOUNTED),
     "no role": taken(stream(HEL, LO, STOP, COUNT, DONE)),
     "one byte at a time": taken(
-        tuple(piece(b"".join(ALL)[at : at + 1]) if at else opened() + piece(ALL[0][:1])
-              for at in range(len(b"".join(ALL)))) + (END,)
+        (opened(), *(piece(bytes([byte])) for byte in b"".join(ALL)), END)
     ),
     "all in one piece": taken(whole(b"".join(ALL))),
     "gzip": taken(whole(gzip.compress(b"".join(ALL)), b"content-encoding: gzip")),
@@ -279,3 +278,25 @@ FAULTS = (
 async def test_fault(name: str, streaming: bool) -> None:
     fault = FAULTS[name]
     assert await outcome(fault, streaming=streaming) == expected(fault, streaming=streaming)
+
+
+FINISHED = ("an error after the finish", "usage that is a text")
+"""Faults of answers that were complete but for their end."""
+RESTARTING = {"on_interrupt": "restart"}
+RESTARTED = {
+    name: replace(fault, streamed=f"{fault.streamed}; {FINE}", alone=fault.streamed, defaults=RESTARTING)
+    for name, fault in AFTER.items()
+    if name not in FINISHED
+}
+
+
+@pytest.mark.parametrize("name", RESTARTED)
+async def test_another_begins_anew_where_the_route_says_so(name: str) -> None:
+    fault = RESTARTED[name]
+    assert await outcome(fault, streaming=True) == expected(fault, streaming=True)
+
+
+@pytest.mark.parametrize("name", FINISHED)
+async def test_nobody_begins_anew_what_was_all_said(name: str) -> None:
+    seen = (await outcome(replace(AFTER[name], defaults=RESTARTING), streaming=True))["routed"]
+    assert (seen["attempts"], seen["reads"], seen["raises"]) == (["a interrupted ~10"], "Hello", None)

@@ -1,0 +1,80 @@
+"""What the simulator counts is what a client can know: the tokens that it told, on whichever wire."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from asking import ask
+
+from turnout import Router
+from turnout.config.errors import TurnoutError
+from turnout.testing import Reply, Script, Simulator
+
+pytestmark = pytest.mark.anyio
+
+WIRES: dict[str, tuple[dict[str, Any], str]] = {
+    "openai": ({"dialect": "openai"}, "m"),
+    "deepseek": ({"preset": "deepseek"}, "deepseek-v4-pro"),
+    "responses": ({"preset": "openai-responses"}, "gpt-5.5"),
+    "anthropic": ({"preset": "anthropic"}, "claude-sonnet-5"),
+    "gemini": ({"preset": "gemini"}, "gemini-3.8-flash"),
+    "bedrock": ({"preset": "bedrock"}, "us.anthropic.claude-sonnet-5-v1:0"),
+    "cohere": ({"preset": "cohere"}, "command-a-reasoning-08-2025"),
+    "ollama": ({"preset": "ollama-native"}, "qwen3:8b"),
+}
+"""Wire -> the provider's settings, and one of its models."""
+TALKATIVE = Reply(text="One and two is three.", reasoning="Easy. Or is it?")
+REPLIES = (
+    TALKATIVE,
+    Reply(status=429),
+    TALKATIVE.model_copy(update={"malformed_event": 1}),
+    TALKATIVE.model_copy(update={"cut_after_events": 1}),
+    TALKATIVE.model_copy(update={"hang_up": True}),
+    TALKATIVE,
+)
+
+
+def router_for(simulator: Simulator, wire: str) -> Router:
+    given, model = WIRES[wire]
+    versioned = wire in ("openai", "deepseek", "responses")
+    provider = {**given, "base_url": simulator.url if versioned else simulator.root}
+    if wire != "ollama":
+        provider["api_key"] = "sk-test-key"
+    settings = {
+        "providers": {"p": provider},
+        "routes": {"r": [f"p/{model}"]},
+        "defaults": {"retry": {"attempts": 1}},
+    }
+    return Router(settings, env={})
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
+@pytest.mark.parametrize("wire", WIRES)
+async def test_the_ledger_holds_what_was_told(wire: str, streaming: bool) -> None:
+    _, model = WIRES[wire]
+    async with Simulator({model: Script(replies=REPLIES)}) as simulator:
+        async with router_for(simulator, wire) as router:
+            for number in range(len(REPLIES)):
+                messages = [{"role": "user", "content": "Word " * (number + 1)}]
+                with suppress(TurnoutError):
+                    await ask(router, streaming=streaming, model="r", messages=messages)
+
+    tally, total = simulator.tally, router.ledger.total
+    assert tally.requests == total.attempts == len(REPLIES)
+    assert tally.told == sum(attempt.usage is not None for attempt in router.ledger) >= 2
+    assert (tally.prompt_tokens, tally.completion_tokens) == (total.usage.prompt, total.usage.completion)
+    assert tally.total_tokens == total.usage.total
+
+
+async def test_each_model_has_its_own() -> None:
+    async with Simulator({"x": [Reply(text="a b c")], "y": [Reply(status=500)]}) as simulator:
+        async with router_for(simulator, "openai") as router:
+            for model in ("x", "y", "x"):
+                with suppress(TurnoutError):
+                    await router.complete(model=f"p/{model}", messages=[{"role": "user", "content": "Hi"}])
+
+    told = {name: (tally.requests, tally.completion_tokens) for name, tally in simulator.tallies.items()}
+    assert told == {"x": (2, 6), "y": (1, 0)}
+    assert simulator.tally.completion_tokens == 6
