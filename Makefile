@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := router providers config tests benchmarks
 
-.PHONY: demo test check cov bench bench-quick bench-self bench-hedging bench-policies clean
+.PHONY: demo test check cov bench bench-quick bench-self bench-hedging bench-policies bench-allowance clean
 
 demo: $(VENV)/.installed
 	@echo "==> a chain of three targets against the simulator: no key, no network"
@@ -46,6 +46,10 @@ bench-self: $(VENV)/.dev
 bench-hedging: $(VENV)/.dev
 	@echo "==> the slowest answers with and without a hedge, into docs/benchmarks-policies.md: 2 minutes"
 	@$(BIN)/python -m benchmarks.hedging --page
+
+bench-allowance: $(VENV)/.dev
+	@echo "==> how much of an enforced allowance is used, into docs/benchmarks-policies.md: 2 minutes"
+	@$(BIN)/python -m benchmarks.allowance --page
 
 bench-policies: $(VENV)/.dev
 	@echo "==> what policies cost a call that goes well, into docs/benchmarks-policies.md: 2 minutes"

@@ -1,4 +1,4 @@
-"""How much of an allowance is used, and how often it is overshot: `python -m benchmarks.allowance`.
+"""How much of an allowance is used, and how often it is overshot: `make bench-allowance`.
 
 The simulator enforces 600 requests and 60,000 tokens a minute, as a bucket that refills steadily or as a
 count that begins anew each minute. More callers than it can serve ask without pause, every other one for a
@@ -13,14 +13,12 @@ user's own are kept in any sixty seconds, so there `used` is the share of those.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
@@ -31,8 +29,10 @@ from turnout.errors import AllTargetsFailedError
 from turnout.rejecting import TargetRejectedError
 from turnout.testing import Allowance, Simulator
 
+from . import sections
+
 REQUESTS, TOKENS = 600, 60_000
-RESULTS = Path(__file__).resolve().parent / "results"
+PAGE = "benchmarks-policies.md"
 CALLERS = 64
 WORDS: dict[str, tuple[int, int]] = {"requests": (5, 35), "tokens": (20, 180), "both": (10, 90)}
 """What runs out first -> how many words the prompts have; the answers repeat them."""
@@ -175,30 +175,34 @@ _VOCABULARY = (
 
 def report(outcomes: list[Outcome]) -> str:
     """A table of them."""
-    lines = [
-        "| refill | numbers | scarce | requests | tokens | used | 429 | longest wait |",
-        "|---|---|---|---:|---:|---:|---:|---:|",
+    rows = [
+        [
+            f"{one.case.refill}, {'configured' if one.case.told else 'learned'}, {one.case.scarce}",
+            f"{one.requests:,}",
+            f"{one.tokens:,}",
+            f"{one.used:.1%}",
+            str(one.refused),
+            f"{one.longest_wait:.1f} s",
+        ]
+        for one in outcomes
     ]
-    for one in outcomes:
-        case = one.case
-        numbers = "configured" if case.told else "learned"
-        lines.append(
-            f"| {case.refill} | {numbers} | {case.scarce} | {one.requests} | {one.tokens:,} "
-            f"| {one.used:.1%} | {one.refused} | {one.longest_wait:.1f} s |"
-        )
-    return "\n".join(lines)
+    return sections.table(
+        ["refill, numbers, scarce", "requests", "tokens", "used", "refused", "longest wait"], rows
+    )
 
 
 async def _all(seconds: float, pace: float, chosen: list[Case]) -> list[Outcome]:
-    """Every case, all at the same time."""
+    """Every case; those of one sort of refill at the same time, so that the machine is not what is scarce."""
     found: dict[Case, Outcome] = {}
 
     async def one(case: Case) -> None:
         found[case] = await measure(case, seconds=seconds, pace=pace)
 
-    async with anyio.create_task_group() as tasks:
-        for case in chosen:
-            tasks.start_soon(one, case)
+    for refill in ("continuous", "window"):
+        async with anyio.create_task_group() as tasks:
+            for case in chosen:
+                if case.refill == refill:
+                    tasks.start_soon(one, case)
     return [found[case] for case in chosen]
 
 
@@ -208,14 +212,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--pace", type=float, default=1.0, help="how many seconds pass in one")
     parser.add_argument("--only", choices=("continuous", "window"))
-    parser.add_argument("--save", action="store_true", help="write the figures beside the other results")
+    parser.add_argument("--page", action="store_true", help=f"write the section of docs/{PAGE}")
     arguments = parser.parse_args()
     chosen = [case for case in cases() if arguments.only in (None, case.refill)]
     outcomes = anyio.run(partial(_all, arguments.seconds, arguments.pace, chosen))
-    print(report(outcomes))
-    if arguments.save:
-        rows = [asdict(outcome) for outcome in outcomes]
-        (RESULTS / "allowance.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    text = report(outcomes)
+    print(text)
+    if arguments.page:
+        sections.put(PAGE, "allowance", f"{sections.measured_on()}\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,8 @@ class Hedge(Switch):
     """When the next target is started although the first has not failed: the first to say something wins."""
 
     after: Duration | Literal["p95"] = "p95"
-    """Seconds without a word, or the time within which 95 of 100 recent answers of that target began."""
+    """Seconds without a word, or the time within which 95 of 100 recent answers of that target began (five
+    times their median at the most)."""
     max_cost: Money | None = None
     """US dollars that a hedge may cost at most, by its estimate; none is started for more."""
 

@@ -51,9 +51,10 @@ def prompt_tokens(request: ChatCompletion) -> int:
 def answer_limit(request: ChatCompletion, overrides: Mapping[str, Any]) -> int | None:
     """The most tokens that all choices of an answer may have together, as a target is asked; None: any."""
     most = request.max_output_tokens
-    for name in ("max_tokens", "max_completion_tokens"):
-        if name in overrides:
-            most = overrides[name]
+    if overrides:
+        for name in ("max_tokens", "max_completion_tokens"):
+            if name in overrides:
+                most = overrides[name]
     return None if most is None else most * (request.n or 1)
 
 

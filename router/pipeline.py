@@ -14,6 +14,7 @@ runs under a limit that it did not ask for.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -197,6 +198,13 @@ def at_end(reply: Reply, listener: Callable[[Reply], None]) -> None:
         reply.when_ended(listener)
     else:
         listener(reply)
+
+
+def tell_all(listeners: list[Callable[[Reply], None]], reply: Reply) -> None:
+    """Tell listeners of an end, in their order; one that breaks keeps it from none of the others."""
+    with ExitStack() as told:
+        for listener in reversed(listeners):
+            told.callback(listener, reply)
 
 
 def stack(wire: Handler, layers: Iterable[Layer]) -> Handler:

@@ -27,7 +27,7 @@ from turnout.providers.unfolding import unfold
 
 from .accounting import Attempt
 from .meaning import Judge
-from .pipeline import Call, End, Reply
+from .pipeline import Call, End, Reply, tell_all
 from .planning import PlannedTarget
 from .timeouts import Limits
 
@@ -117,11 +117,13 @@ class WireReply(ABC):
     def conclude(self, end: End, error: ProviderError | None = None) -> None:
         """Take note of the end, and tell those who wait for it."""
         self.end, self.error = end, error
-        if self._line is not None:
-            self._line.settle(self)
         listeners, self._listeners = self._listeners, None
-        for listener in listeners or ():
-            listener(self)
+        try:
+            if self._line is not None:
+                self._line.settle(self)
+        finally:
+            if listeners:
+                tell_all(listeners, self)
 
     @abstractmethod
     async def _drain(self) -> None:

@@ -13,6 +13,7 @@ LONG = 512
 _KEPT = 0.95  # how much of what is known stays with each answer
 _LONG_ONES = 8  # long prompts that have to be known before a window is judged by them
 _RARELY = 16  # once enough is known, one long prompt in so many is looked at
+_FIRST = 64  # answers that are all learned from
 _GUESS = 256  # tokens of an answer, as long as none is known
 _FORGET = 0.02  # how fast the lowest ratio comes back to the usual one
 _DOUBT = 2.0  # deviations that careful guesses are above the usual
@@ -21,7 +22,9 @@ _DOUBT = 2.0  # deviations that careful guesses are above the usual
 class Calibration:
     """One target's ratio of counted to estimated tokens, learned from its answers."""
 
-    __slots__ = ("_answer", "_answer_off", "_counted", "_estimated", "_long", "_lowest", "_off", "factor")
+    __slots__ = (
+        "_answer", "_answer_off", "_answers", "_counted", "_estimated", "_long", "_lowest", "_off", "factor",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.factor = 1.0
@@ -32,6 +35,12 @@ class Calibration:
         self._lowest = 1.0
         self._answer = -1.0
         self._answer_off = 0.0
+        self._answers = 0
+
+    def learns(self) -> bool:
+        """Whether the next answer is worth learning from: each of the first ones, and later one in four."""
+        self._answers += 1
+        return self._answers <= _FIRST or self._answers % 4 == 0
 
     def observe(self, estimated: int, counted: int) -> None:
         """Learn from one answer how long its prompt was."""

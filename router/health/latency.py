@@ -15,6 +15,7 @@ _SETTLES = 10.0  # seconds over which faster answers bring an average down
 _FORGETS = 60.0  # seconds over which an average sinks that nothing more is heard of
 _RECENT = 128  # answers that a percentile is taken of
 _ENOUGH = 20  # answers that it takes at the least
+_STALLING = 5.0  # times the median
 _FAILURE = 1.0  # seconds that a failure counts for at the least; the next one in a row counts twice as much,
 _MOST_FAILURE = 15.0  # and so on up to this, unless it took longer
 
@@ -83,6 +84,16 @@ class Latency:
         """
         return (self._whole_recent if whole else self._first_recent).p95()
 
+    def silence(self, *, whole: bool = False) -> float | None:
+        """Seconds after which an answer that has not begun is unusual; None where too few are known.
+
+        The percentile; but where more than one answer in twenty stalls, that is a stall itself, so it is a
+        multiple of the median at the most.
+        """
+        recent = self._whole_recent if whole else self._first_recent
+        p95 = recent.p95()
+        return None if p95 is None else min(p95, recent.median * _STALLING)
+
 
 class Average:
     """A moving average in which time counts, and not the number of samples."""
@@ -115,12 +126,14 @@ class Average:
 class Recent:
     """The latest samples, and the one that 95 of 100 do not exceed."""
 
-    __slots__ = ("_fresh", "_p95", "_samples")
+    __slots__ = ("_fresh", "_p95", "_samples", "median")
 
     def __init__(self) -> None:
         self._samples: deque[float] = deque(maxlen=_RECENT)
         self._p95: float | None = None
         self._fresh = 0
+        self.median = 0.0
+        """As of the last time that the percentile was sorted out."""
 
     def add(self, sample: float) -> None:
         """Take in one sample."""
@@ -133,6 +146,8 @@ class Recent:
             samples = self._samples
             if len(samples) < _ENOUGH:
                 return None
-            self._p95 = sorted(samples)[-(-95 * len(samples) // 100) - 1]
+            ordered = sorted(samples)
+            self._p95 = ordered[-(-95 * len(samples) // 100) - 1]
+            self.median = ordered[len(ordered) // 2]
             self._fresh = 0
         return self._p95

@@ -28,6 +28,9 @@ _REFUSED = 1.0  # seconds without attempts after a refusal that names no time
 _LATE = "anthropic-"  # where answers are counted as they are written; others count what is asked for
 
 
+_NOTHING = (0, 0, 0)
+
+
 class Windows:
     """The user's own numbers, for a provider or for one of its models."""
 
@@ -41,6 +44,13 @@ class Windows:
         """Tokens that are reserved and not settled, so that some of them may come back."""
         self.line = None if requests is None and tokens is None else Line()
         """Those who wait for room in them; None where there are no numbers."""
+
+    def fit(self, tokens: int) -> bool:
+        """Whether a request of so many tokens has room, even if nothing has come back since the last look."""
+        requests, counted = self.requests, self.tokens
+        return (requests is None or requests.used < requests.limit) and (
+            counted is None or counted.used + tokens <= counted.limit
+        )
 
 
 class Limiter:
@@ -74,6 +84,11 @@ class Limiter:
         return self._requests_ahead, self._prompt_ahead, self._answer_ahead
 
     @property
+    def scouting(self) -> bool:
+        """Whether only a few attempts may go ahead, since nothing has been heard yet."""
+        return self._scouts > 0
+
+    @property
     def left(self) -> dict[str, float]:
         """What the provider told was left of each of its allowances, by the header that tells it."""
         return {name: told.left for name, (_, told) in self._told.items()}
@@ -83,6 +98,10 @@ class Limiter:
 
         It may be worth looking again before: whoever settles or releases nudges the line.
         """
+        if not self._told and not self._scouts and now >= self._closed_until:
+            windows = self._windows
+            if windows.fit(prompt + answer):
+                return Reservation(self, now, prompt, answer)
         wait = self._wait(now, prompt, answer, certain=False)
         if self._scouts and self._requests_ahead >= self._scouts:
             wait = max(wait, _LOOK)
@@ -220,7 +239,9 @@ class Reservation:
         self.started = now
         self.prompt = prompt
         self.answer = answer
-        self.before = limiter._requests_heard, limiter._prompt_heard, limiter._answer_heard
+        self.before = _NOTHING
+        if limiter.settings.adaptive:
+            self.before = limiter._requests_heard, limiter._prompt_heard, limiter._answer_heard
         self.request_slot: Slot | None = None
         self.token_slot: Slot | None = None
         if windows.requests is not None:

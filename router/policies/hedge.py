@@ -12,8 +12,9 @@ and only while the call has an attempt left. The second run goes on to further t
 neither tries what the other has taken. A failure of the second never fails the call. One of the first that
 the route does not go on after ends the call at once, as it would without a hedge.
 
-With `p95` the time is that within which 95 of 100 recent answers of the target began. Before there are 20
-of them there is no hedge, and afterwards no more than one for ten calls at the target.
+With `p95` the time is that within which 95 of 100 recent answers of the target began, and five times their
+median at the most. Before there are 20 of them there is no hedge, and afterwards no more than one for ten
+calls at the target. The time runs on the event loop's clock, as all limits of waiting do.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def delay(settings: Hedge, planned: PlannedTarget, *, whole: bool) -> float | No
     if settings.after != "p95":
         return settings.after
     standing = planned.standing
-    return None if standing is None else standing.latency.p95(whole=whole)
+    return None if standing is None else standing.latency.silence(whole=whole)
 
 
 class _Hedged(Race[Reply]):

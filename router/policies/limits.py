@@ -63,8 +63,10 @@ def limits(books: Books) -> Layer:
             except BaseException:
                 held.given_up(sent=call.journal.sent != sent)
                 raise
-            if limiter is not None:  # where there are several keys, each has an allowance of its own
-                held.heard(reply, reply.headers if standing.keys is None else _SILENT)
+            if limiter is not None:
+                # where there are several keys, each has an allowance of its own
+                listens = standing.keys is None and limiter.settings.adaptive
+                held.heard(limiter, reply, reply.headers if listens else _SILENT)
             if reply.end is None:
                 reply.when_ended(held.ended)
             else:
@@ -120,12 +122,22 @@ class _Held:
         """Seconds until there may be room, whatever those take who are under way."""
         return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
 
-    def heard(self, reply: Reply, headers: Mapping[str, str]) -> None:
-        """An answer has begun."""
-        if self.reservation is not None:
-            usage = reply.usage if reply.end == "completed" else None
-            took = None if usage is None else (usage.prompt_tokens, usage.completion_tokens)
-            self.reservation.heard(self.clock.monotonic(), headers, self.clock.now, took)
+    def heard(self, limiter: Limiter, reply: Reply, headers: Mapping[str, str]) -> None:
+        """An answer has begun, and may be there as a whole."""
+        reservation = self.reservation
+        if reservation is None:
+            return
+        now = self.clock.monotonic()
+        usage = reply.usage
+        if reply.end != "completed" or usage is None:
+            reservation.heard(now, headers, self.clock.now)
+            return
+        prompt, answer = usage.prompt_tokens, usage.completion_tokens
+        if headers or limiter.scouting:
+            reservation.heard(now, headers, self.clock.now, (prompt, answer))
+        reservation.settle(now, prompt, answer)
+        self.reservation = None
+        self._learn(usage)
 
     def ended(self, reply: Reply) -> None:
         """An answer that had begun is at its end."""
@@ -181,9 +193,11 @@ class _Held:
             self.turn.over()
 
     def _learn(self, usage: Usage) -> None:
-        self.calibration.answered(usage.completion_tokens)
-        if self.estimated and usage.prompt_tokens < LONG:  # whoever keeps account learns of the others
-            self.calibration.observe(self.estimated, usage.prompt_tokens)
+        calibration = self.calibration
+        if self.estimated and calibration.learns():
+            calibration.answered(usage.completion_tokens)
+            if usage.prompt_tokens < LONG:  # whoever keeps account learns of the others
+                calibration.observe(self.estimated, usage.prompt_tokens)
 
     def _note_refusal(self, error: ProviderError) -> None:
         standing = self.call.target.standing

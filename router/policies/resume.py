@@ -29,7 +29,7 @@ from ..accounting import Attempt, Trace, total_usage
 from ..clock import Clock
 from ..estimating import usage_of
 from ..events import Events
-from ..pipeline import DEADLINE, Call, End, Handler, Layer, Reply
+from ..pipeline import DEADLINE, Call, End, Handler, Layer, Reply, tell_all
 from ..plans import PlannedTarget
 from ..resuming import (
     Joint,
@@ -291,8 +291,7 @@ class ResumingReply:
             cost = _cost_of((*self._before, reply.attempt))
             self.attempt = reply.attempt.model_copy(update={"cost": cost, "usage": self.usage})
         listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener(self)
+        tell_all(listeners, self)
 
     def _tell(self, error: ProviderError, following: Call) -> None:
         broken, how = self.target.name, self._call.plan.on_interrupt

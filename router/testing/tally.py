@@ -52,17 +52,24 @@ class Tally:
 def told_in(
     reply: Reply, reaction: Answer, written: Sequence[bytes], *, complete: bool
 ) -> tuple[int, int] | None:
-    """Prompt and completion tokens told in what was written of an answer; None where there are none.
+    """Prompt and completion tokens told in what was written of an answer; None where the final count is not.
 
     Nobody reads a stream beyond an event that is broken, nor a whole answer that is not complete.
     """
-    if reply.malformed_event is not None:
-        if not reaction.stream:
-            return None
-        written = reaction.parts[: min(reply.malformed_event, len(written))]
-    elif not (complete or reaction.stream):
+    broken, parts = reply.malformed_event, reaction.parts
+    final = max((place for place, part in enumerate(parts) if _COMPLETION.search(part)), default=None)
+    if final is None:
         return None
-    data = b"".join(written)
+    told = parts[: final + 1]
+    got_out = len(reaction.preamble) + sum(map(len, told)) <= sum(map(len, written))
+    if reaction.stream:
+        got_out = got_out and (broken is None or broken > final)
+    else:
+        got_out = got_out and complete and broken is None
+    return _counted(b"".join(told)) if got_out else None
+
+
+def _counted(data: bytes) -> tuple[int, int] | None:
     prompt, completion = _last(_PROMPT, data), _last(_COMPLETION, data)
     if prompt is None or completion is None:
         return None

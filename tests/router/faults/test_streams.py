@@ -183,7 +183,9 @@ AFTER = {
     "the text of a page after a word": late((opened(), piece(HEL), piece(b"<html>oops</html>"), END), CUT),
     "usage that is a text": late(stream(HEL, LO, STOP, event(chunk(usage="many")), DONE), MALFORMED,
                                  said="Hello", cost="~10"),
-    "FIN after the usage, no finish": late(broken(HEL, LO, COUNT), GONE, said="Hello", cost="2+1"),
+    "FIN after the usage, no finish": late(
+        broken(HEL, LO, COUNT), f"2x a connection 2+1; {FINE}", said="Hello", cost="2+1"
+    ),
     "a call cut in the middle": late(stream(called(CALL), called(ARGUMENTS)), CUT, said="", cost="~52"),
     "a call cut by FIN": late(broken(called(CALL), called(ARGUMENTS)), GONE, said="", cost="~52"),
     "a call whose fragment is a list": late(

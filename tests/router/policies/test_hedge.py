@@ -17,6 +17,7 @@ from turnout import (
     BadRequestError,
     InternalServerError,
     Router,
+    RouterClosedError,
 )
 from turnout.testing import Reply, Simulator
 
@@ -240,7 +241,7 @@ async def test_a_hedge_may_cost_so_much(
     make_router: MakeRouter, hello: Conversation, most: str, hedges: bool
 ) -> None:
     """100 tokens of provider b cost 0.2 cents."""
-    scripts = {"slow": [Reply(text="after all", latency=3 * AFTER)]}
+    scripts = {"slow": [Reply(text="after all", latency=8 * AFTER)]}
     route = {"chain": ["a/slow", "b/fast"], "hedge": {"after": AFTER, "max_cost": most}}
     async with Simulator(scripts) as simulator, quickly():
         async with make_router(simulator, {"r": route}, **SETTINGS) as router:
@@ -259,7 +260,7 @@ async def test_a_price_that_is_unknown_may_be_any(make_router: MakeRouter, hello
 
 
 async def test_hedges_take_from_the_retry_budget(make_router: MakeRouter, hello: Conversation) -> None:
-    scripts = {"slow": [Reply(text="after all", latency=2.5 * AFTER)]}
+    scripts = {"slow": [Reply(text="after all", latency=8 * AFTER)]}
     budget = {"ratio": 0, "per_second": 0.2}  # two at first, and then one in five seconds
     async with Simulator(scripts) as simulator, quickly():
         settings = {"defaults": {"retry": {"attempts": 1}, "retry_budget": budget}}
@@ -271,7 +272,7 @@ async def test_hedges_take_from_the_retry_budget(make_router: MakeRouter, hello:
 
 async def test_a_closed_gate_makes_no_hedge(make_router: MakeRouter, hello: Conversation) -> None:
     limited = Reply(status=429, headers={"Retry-After": "60"})
-    scripts = {"slow": [Reply(text="after all", latency=3 * AFTER)], "limited": [limited]}
+    scripts = {"slow": [Reply(text="after all", latency=8 * AFTER)], "limited": [limited]}
     async with Simulator(scripts) as simulator, quickly():
         settings = {"defaults": {"retry": {"attempts": 1}, "breaker": True}}
         async with make_router(simulator, hedged("a/slow", "b/limited", "b/fast"), **settings) as router:
@@ -362,3 +363,20 @@ async def test_errors_of_the_providers_come_out_alone(make_router: MakeRouter, h
             with pytest.raises(InternalServerError) as caught:
                 await router.complete(model="r", messages=hello)
     assert caught.value.__cause__ is None
+
+
+async def test_closing_the_router_ends_both_runs(make_router: MakeRouter, hello: Conversation) -> None:
+    async with Simulator({"x": [SILENT], "y": [SILENT]}) as simulator, quickly():
+        async with make_router(simulator, hedged("a/x", "b/y"), **SETTINGS) as router:
+
+            async def call() -> None:
+                with pytest.raises(RouterClosedError):
+                    await router.complete(model="r", messages=hello)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call)
+                while len(simulator.requests) < 2:
+                    await anyio.sleep(0.005)
+                await router.aclose(drain=0)
+            await until_gone(simulator, "x")
+            await until_gone(simulator, "y")

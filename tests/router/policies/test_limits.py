@@ -389,6 +389,43 @@ def test_whoever_leaves_anywhere_leaves_nothing(backend: str, data: st.DataObjec
     run_virtually(program, backend)
 
 
+@BACKENDS
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 30.0, 61.0])
+def test_a_call_can_be_cancelled_at_every_step(backend: str, seconds: float) -> None:
+    """One waits for its turn, for its allowance, or for its answer; it leaves after so many steps."""
+
+    async def leave_after(steps: int) -> bool:
+        target = Target(tokens_per_minute=600, concurrency=2)
+        first, served = Answer(end=None), []
+
+        async def ask(name: str, scope: anyio.CancelScope) -> None:
+            with scope:
+                await target.ask(answering(Answer(), seconds=2), max_tokens=400, deadline=1000)
+                served.append(name)
+
+        await target.ask(answering(first), max_tokens=400)
+        async with anyio.create_task_group() as tasks:
+            leaving, others = anyio.CancelScope(), [anyio.CancelScope() for _ in range(2)]
+            tasks.start_soon(ask, "leaving", leaving)
+            for number, scope in enumerate(others):
+                tasks.start_soon(ask, str(number), scope)
+            await anyio.sleep(seconds)
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            leaving.cancel()
+            await anyio.sleep(1)
+            first.conclude("completed")
+        assert target.is_free()
+        assert {"0", "1"} <= set(served)
+        return "leaving" in served
+
+    async def program() -> None:
+        for steps in range(12):
+            await leave_after(steps)
+
+    run_virtually(program, backend)
+
+
 @pytest.mark.anyio
 async def test_a_call_goes_on_to_the_next_target_or_ends_in_time() -> None:
     async with Simulator() as one, Simulator() as two:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from hypothesis import given
@@ -100,3 +103,13 @@ def test_tokens_are_those_of_the_answer(reply: Reply, tokens: int) -> None:
     from turnout.testing.quirks import quirks
 
     assert tokens_of(ASKED, reply, quirks("openai")) == tokens
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_example_of_the_page_runs(backend: str) -> None:
+    page = Path(__file__).parents[3] / "docs" / "testing.md"
+    first, *others = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    code = next(block for block in others if "test_nothing_is_refused" in block)
+    names: dict[str, Any] = {}
+    exec(compile(f"{first}\n{code}", str(page), "exec"), names)
+    anyio.run(names["test_nothing_is_refused"], backend=backend)

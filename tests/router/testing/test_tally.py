@@ -32,6 +32,7 @@ REPLIES = (
     TALKATIVE.model_copy(update={"malformed_event": 1}),
     TALKATIVE.model_copy(update={"cut_after_events": 1}),
     TALKATIVE.model_copy(update={"hang_up": True}),
+    TALKATIVE.model_copy(update={"end_after_events": 1}),
     TALKATIVE,
 )
 
@@ -52,7 +53,7 @@ def router_for(simulator: Simulator, wire: str) -> Router:
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
 @pytest.mark.parametrize("wire", WIRES)
-async def test_the_ledger_holds_what_was_told(wire: str, streaming: bool) -> None:
+async def test_what_was_told_to_the_end_is_counted(wire: str, streaming: bool) -> None:
     _, model = WIRES[wire]
     async with Simulator({model: Script(replies=REPLIES)}) as simulator:
         async with router_for(simulator, wire) as router:
@@ -61,11 +62,12 @@ async def test_the_ledger_holds_what_was_told(wire: str, streaming: bool) -> Non
                 with suppress(TurnoutError):
                     await ask(router, streaming=streaming, model="r", messages=messages)
 
-    tally, total = simulator.tally, router.ledger.total
-    assert tally.requests == total.attempts == len(REPLIES)
-    assert tally.told == sum(attempt.usage is not None for attempt in router.ledger) >= 2
-    assert (tally.prompt_tokens, tally.completion_tokens) == (total.usage.prompt, total.usage.completion)
-    assert tally.total_tokens == total.usage.total
+    tally = simulator.tally
+    told = [attempt.usage for attempt in router.ledger if attempt.outcome == "ok" and attempt.usage]
+    assert (tally.requests, tally.told) == (len(REPLIES), len(told)) == (len(REPLIES), 2)
+    assert tally.prompt_tokens == sum(usage.prompt_tokens for usage in told)
+    assert tally.completion_tokens == sum(usage.completion_tokens for usage in told)
+    assert tally.total_tokens == sum(usage.total_tokens for usage in told)
 
 
 async def test_each_model_has_its_own() -> None:
