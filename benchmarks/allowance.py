@@ -114,7 +114,7 @@ async def measure(
         async with Router(settings, env={}, clock=QuickClock(pace), seed=seed) as router:
             till = simulator.till
             assert till is not None  # noqa: S101 - it was given an allowance
-            load = _Load(router, case, Random(seed))
+            load = Load(router, case, Random(seed))
             with anyio.move_on_after(seconds / pace):
                 async with anyio.create_task_group() as tasks:
                     for caller in range(CALLERS):
@@ -139,7 +139,7 @@ async def measure(
     )
 
 
-class _Load:
+class Load:
     """Callers that never have enough."""
 
     def __init__(self, router: Router, case: Case, random: Random) -> None:

@@ -163,7 +163,7 @@ class Limits:
 
 
 def share_of(left: float, later: int) -> float:
-    """How much of what is left of a deadline one attempt may use, in seconds, with so many targets to come."""
+    """Seconds of what is left of a deadline that one attempt may use, with so many targets to come."""
     return left * 2 / (later + 2)
 
 

@@ -45,13 +45,6 @@ class Windows:
         self.line = None if requests is None and tokens is None else Line()
         """Those who wait for room in them; None where there are no numbers."""
 
-    def fit(self, tokens: int) -> bool:
-        """Whether a request of so many tokens has room, even if nothing has come back since the last look."""
-        requests, counted = self.requests, self.tokens
-        return (requests is None or requests.used < requests.limit) and (
-            counted is None or counted.used + tokens <= counted.limit
-        )
-
 
 class Limiter:
     """What one model allows; the user's numbers may be those of its provider, shared with other models."""
@@ -99,8 +92,11 @@ class Limiter:
         It may be worth looking again before: whoever settles or releases nudges the line.
         """
         if not self._told and not self._scouts and now >= self._closed_until:
-            windows = self._windows
-            if windows.fit(prompt + answer):
+            requests, tokens = self._windows.requests, self._windows.tokens
+            # there is room even if nothing has come back since the last look
+            if (requests is None or requests.used < requests.limit) and (
+                tokens is None or tokens.used + prompt + answer <= tokens.limit
+            ):
                 return Reservation(self, now, prompt, answer)
         wait = self._wait(now, prompt, answer, certain=False)
         if self._scouts and self._requests_ahead >= self._scouts:
@@ -202,9 +198,10 @@ class Limiter:
 
     def _settle(self, one: Reservation, now: float, prompt: int, answer: int) -> None:
         if not one.was_heard:
-            self._charge(now, prompt, answer)
             self._has_heard(prompt, answer)
-        else:
+            if self._told:
+                self._charge(now, prompt, answer)
+        elif self._told:
             for unit, told in self._told.values():
                 if told.late:
                     told.charge(now, _amount(unit, 0, 0, answer))
@@ -213,7 +210,8 @@ class Limiter:
                     if by:
                         told.settle(now, one, one.heard_at, by)
         self._end(one, now, prompt + answer - one.prompt - one.answer)
-        self.line.nudge()
+        if self.line:
+            self.line.nudge()
 
     def _release(self, one: Reservation, now: float) -> None:
         if self._windows.requests is not None and one.request_slot is not None:

@@ -96,7 +96,7 @@ class Told:
     ) -> None:
         """Set what is left to the best that is certain."""
         if not self.heard or remaining - since >= self.left - amount:
-            self.left = remaining - since if self.heard else remaining
+            self.left = remaining - since
             self._basis, self._counts_from = request, started
         else:
             self.left -= amount

@@ -122,9 +122,9 @@ class Reply(_Strict):
     error_event_after: _Count | None = None
     """After that many events the stream reports `error` (else a server error) and ends."""
     goes_on: Literal["never", "rest", "echo"] = "never"
-    """Where the request's last message is the assistant's, and the text begins with it: `never` says the whole
-    text all the same, as a new answer; `rest` goes on with it; `echo` does so and repeats the beginning. The
-    last two do not think."""
+    """Where the request's last message is the assistant's, and the text begins with it: `never` says all of
+    the text nevertheless, as a new answer; `rest` goes on with it; `echo` does so and repeats the beginning.
+    The last two do not think."""
     quirks: QuirksName | None = None
     """The host to answer like; None: the simulator's."""
 

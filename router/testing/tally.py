@@ -69,17 +69,13 @@ def told_in(
     return _counted(b"".join(told)) if got_out else None
 
 
-def _counted(data: bytes) -> tuple[int, int] | None:
-    prompt, completion = _last(_PROMPT, data), _last(_COMPLETION, data)
-    if prompt is None or completion is None:
-        return None
-    total = _last(_TOTAL, data)
-    if total is not None and total > prompt + completion:
-        return prompt, total - prompt  # a host that leaves the reasoning out of its completion tokens
-    return prompt, completion + (_last(_THOUGHTS, data) or 0)
+def _counted(data: bytes) -> tuple[int, int]:
+    prompt, completion, total = _last(_PROMPT, data), _last(_COMPLETION, data), _last(_TOTAL, data)
+    # a host may leave the reasoning out of its completion tokens
+    return prompt, max(completion + _last(_THOUGHTS, data), total - prompt)
 
 
-def _last(pattern: re.Pattern[bytes], data: bytes) -> int | None:
-    """The last count that is told under a name, which is the final one."""
+def _last(pattern: re.Pattern[bytes], data: bytes) -> int:
+    """The last count that is told under a name, which is the final one; 0 where none is told."""
     found = pattern.findall(data)
-    return int(found[-1]) if found else None
+    return int(found[-1]) if found else 0

@@ -57,7 +57,7 @@ class Fault:
     streamed: str | None = None
     """The same where the caller reads a stream, if that differs."""
     alone: str | None = None
-    """What the call of `a` alone tries; None: what the route's call tries there."""
+    """What the call of `a` alone tries; None: what the route's call tries there; empty: there is none."""
     text: str | None = None
     """What the caller reads, be it cut short; None: Fine where `b` answers, and Hello where `a` does."""
     streamed_text: str | None = None
@@ -110,7 +110,7 @@ async def outcome(fault: Fault, *, streaming: bool) -> dict[str, Any]:
         said = routed.pop("says")
         assert KEY[3:] not in said
         seen = {"routed": routed}
-        if not _ends_at_a(routed["attempts"]):
+        if fault.alone != "" and not _ends_at_a(routed["attempts"]):
             async with served(fault) as (url, _):
                 alone = seen["alone"] = await call(fault, "a/m", url, well.url, streaming=streaming)
             said = alone.pop("says")
@@ -126,7 +126,7 @@ def expected(fault: Fault, *, streaming: bool) -> dict[str, Any]:
     routed = _foretold(fault, lines, streaming=streaming)
     routed |= {"waited": fault.waits, "requests": (requests, len(lines) - len(at_a))}
     foretold = {"routed": routed}
-    if not _ends_at_a(lines):
+    if fault.alone != "" and not _ends_at_a(lines):
         alone = at_a if fault.alone is None else _expanded(fault.alone)
         foretold["alone"] = _foretold(fault, alone, streaming=streaming) | {"waited": fault.waits}
     return {**foretold, "tells": fault.tells}

@@ -21,5 +21,5 @@ def trusting_nobody(monkeypatch: pytest.MonkeyPatch, no_certificates: str) -> No
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for out of politeness (an error's body, the bytes behind an end) takes a moment here."""
-    monkeypatch.setattr("turnout.wire._ERROR_PATIENCE", 0.025)
-    monkeypatch.setattr("turnout.replies._DRAIN", 0.025)
+    monkeypatch.setattr("turnout.wire._ERROR_PATIENCE", 0.01)
+    monkeypatch.setattr("turnout.replies._DRAIN", 0.01)

@@ -44,7 +44,7 @@ SERVER = "2x a server unknown; " + FINE
 LARGE = "a malformed/too_large 200 unknown; " + FINE
 LATE = "2x a timeout/first_token_timeout unknown; " + FINE
 IDLE = "2x a timeout/idle_timeout unknown; " + FINE
-QUICK, PATIENT = {"first_token": "25ms"}, {"idle": "25ms"}
+QUICK, PATIENT = {"first_token": "10ms"}, {"idle": "10ms"}
 FAILED = event(error("The engine stopped.", type="server_error"))
 BROKEN = b'data: {"choices": [{"in\n\n'
 COMMENT = b": keep-alive\n\n"
