@@ -27,8 +27,7 @@ check: $(VENV)/.dev
 
 cov: $(VENV)/.dev
 	@echo "==> the test suite with line and branch coverage, at least 95 %"
-	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=95
 
 bench: $(VENV)/.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def test_the_example_with_a_token_runs(backend: str) -> None:
 def test_a_token_may_come_from_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "house_tokens.py").write_text("def token():\n    return 'from-the-house', 600\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "house_tokens", raising=False)  # another test's module of that name
     with Simulator(api_key="from-the-house").serving() as simulator:
         given = settings("credentials.md")
         house = given.providers["house"].model_copy(update={"base_url": simulator.url})
