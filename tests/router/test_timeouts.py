@@ -41,14 +41,13 @@ async def test_the_first_limit_ends_an_answer_that_does_not_begin(
     clock = ManualClock()
     waiting = limits(clock, **given)
     clock.advance(passed - 0.001)
-    with waiting.until_begun() as scope:
-        assert not scope.cancel_called
+    waiting.until_begun()
     clock.advance(0.002)
 
     with pytest.raises(AttemptTimeoutError) as caught:
         waiting.until_begun()
     assert caught.value.code == code
-    assert waiting.late().message == caught.value.message
+    assert str(waiting.late()) == str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -65,16 +64,16 @@ async def test_once_an_answer_has_begun_its_target_need_not_share(
     clock = ManualClock()
     waiting = limits(clock, **given)
     clock.advance(passed - 0.001)
-    with waiting.until_next(committed=committed):
-        pass
-    assert waiting.nothing_came(committed=committed).code == code
+    waiting.until_next(committed=committed)
     clock.advance(0.002)
-    with pytest.raises(AttemptTimeoutError):
+    with pytest.raises(AttemptTimeoutError) as caught:
         waiting.until_next(committed=committed)
+    assert caught.value.code == code
 
 
 async def test_silence_is_told_from_the_other_limits() -> None:
     waiting = limits(ManualClock(), deadline=100, idle="3s")
-    with waiting.until_next(committed=True):
-        pass
-    assert waiting.nothing_came(committed=True).code == "idle_timeout"
+    waiting.until_next(committed=True)
+    late = waiting.nothing_came(committed=True)
+    assert isinstance(late, AttemptTimeoutError)
+    assert late.code == "idle_timeout"
