@@ -37,10 +37,8 @@ from .events import Events
 from .finishing import finish
 from .listing import listed
 from .pipeline import Call, Journal, Reply
-from .planning import Planner
 from .policies.account import Books
 from .snapshot import Premises, Snapshot
-from .stacking import Stacks
 from .stream import ChatStream
 from .tokens import TokenFunction
 
@@ -240,14 +238,6 @@ class Router:
         if isinstance(settings, Settings):
             return settings
         return parse_settings(settings, env=self._env, presets=catalogue().keys())
-
-    @property
-    def _planner(self) -> Planner:
-        return self._snapshot.planner
-
-    @property
-    def _stacks(self) -> Stacks:
-        return self._snapshot.stacks
 
     def _call(
         self,

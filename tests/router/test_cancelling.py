@@ -217,7 +217,7 @@ class Stage:
 
     def standings(self) -> Iterator[Standing]:
         """What the router knows of its targets."""
-        for planned in self.router._planner.plan("r").everything:
+        for planned in self.router._snapshot.planner.plan("r").everything:
             assert planned.standing is not None
             yield planned.standing
 

@@ -28,7 +28,7 @@ def settings() -> Settings:
 
 
 def test_each_target_has_the_limits_that_the_page_gives_it() -> None:
-    plan = Router(settings(), env=KEYS)._planner.plan("assistant")
+    plan = Router(settings(), env=KEYS)._snapshot.planner.plan("assistant")
     openai, groq, local = [planned.standing for planned in plan.targets]
     assert openai is not None
     assert groq is not None
@@ -57,7 +57,7 @@ async def test_a_call_that_finds_no_room_goes_on() -> None:
         }
         router = Router(given.model_copy(update={"providers": providers}), env=KEYS)
         async with router:
-            limits = router._planner.plan("assistant").targets[0].standing
+            limits = router._snapshot.planner.plan("assistant").targets[0].standing
             assert limits is not None
             assert limits.limiter is not None
             now = router._clock.monotonic()

@@ -340,7 +340,7 @@ def test_nothing_is_judged_where_nothing_is_named() -> None:
     router = Router({"providers": {"a": provider}, "routes": routes}, env={})
     found = {}
     for name in routes:
-        [planned] = router._planner.plan(name).targets
+        [planned] = router._snapshot.planner.plan(name).targets
         found[name] = planned.judge and (planned.judge.ahead, planned.judge.asks)
 
     assert found == {
@@ -349,7 +349,7 @@ def test_nothing_is_judged_where_nothing_is_named() -> None:
         "strict": (True, False),
         "rejecting": (True, True),
     }
-    assert router._planner.plan("rejecting").fallback_on == {"rejected"}
+    assert router._snapshot.planner.plan("rejecting").fallback_on == {"rejected"}
 
 
 def test_an_answer_without_a_choice_is_empty() -> None:

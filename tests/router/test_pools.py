@@ -78,14 +78,14 @@ async def test_the_faster_member_gets_the_calls_and_the_slower_one_is_not_forgot
     seconds = {"x": 2.0, "y": 0.5}
     routes = {"r": [pool("a/x", "b/y", strategy="least_latency")]}
     async with Simulator() as simulator, make_router(simulator, routes, options={"clock": clock}) as router:
-        for planned in router._planner.plan("r").targets:
+        for planned in router._snapshot.planner.plan("r").targets:
             assert planned.standing is not None
             planned.standing.latency.observe_whole(clock.monotonic(), seconds[planned.target.model])
         assert set(await ask(router, hello, 5)) == {"y"}
 
         # two minutes on, while the quick one was heard of and the slow one was not
         clock.advance(120)
-        [_, quick] = router._planner.plan("r").targets
+        [_, quick] = router._snapshot.planner.plan("r").targets
         assert quick.standing is not None
         quick.standing.latency.observe_whole(clock.monotonic(), 0.5)
         assert (await ask(router, hello, 1)) == ["x"]
@@ -183,9 +183,9 @@ async def test_what_is_known_of_members_outlives_a_reload(
 ) -> None:
     routes = {"r": [pool("a/x", "b/y", strategy="least_latency")]}
     async with Simulator() as simulator, make_router(simulator, routes) as router:
-        [before, _] = router._planner.plan("r").targets
+        [before, _] = router._snapshot.planner.plan("r").targets
         await router.reload(router.settings.model_copy(update={"routes": {**router.settings.routes}}))
-        [after, _] = router._planner.plan("r").targets
+        [after, _] = router._snapshot.planner.plan("r").targets
 
     assert before is not after
     assert before.standing is after.standing

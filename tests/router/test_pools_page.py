@@ -67,7 +67,7 @@ def test_the_function_gives_an_order_and_can_be_replayed(
     path = re.findall(r"`strategy: ([\w.:]+)`", PAGE)[0]
     settings = block("yaml").replace("strategy: weighted", f"strategy: {path}")
     router = Router(parse_settings(settings, env=KEYS, presets=catalogue().keys()), env=KEYS)
-    [step, _] = router._planner.plan("assistant").steps
+    [step, _] = router._snapshot.planner.plan("assistant").steps
     decide = step.strategy.decide  # type: ignore[union-attr]
     snapshot = Snapshot((Candidate("p/busy", in_flight=21), Candidate("p/idle")))
 

@@ -33,7 +33,7 @@ def settings(simulator: Simulator, *models: str, **provider: Any) -> dict[str, A
 
 def standing_of(router: Router, target: str) -> Any:
     """What the router knows of a target just now."""
-    return router._planner.plan(target).targets[0].standing
+    return router._snapshot.planner.plan(target).targets[0].standing
 
 
 def parts_of(router: Router) -> dict[Any, int]:
@@ -223,7 +223,7 @@ async def test_state_is_kept_where_the_provider_stays_as_it_was(hello: Conversat
             other = {"dialect": "openai", "base_url": simulator.url}
             more = {**said, "providers": {**said["providers"], "b": other}, "routes": {"q": ["b/z", "a/x"]}}
             await router.reload({**more, "defaults": {"deadline": "30s"}})
-            kept: object = router._planner.plan("q").targets[1].standing
+            kept: object = router._snapshot.planner.plan("q").targets[1].standing
             assert id(kept) == id(known)
 
             changed = {

@@ -20,7 +20,7 @@ def limits(clock: ManualClock, *, deadline: float, later: int = 0, **timeouts: A
         "providers": {"a": {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}},
         "routes": {"r": {"chain": [{"target": "a/m", "timeouts": timeouts}, "a/n", "a/o"]}},
     }
-    plan = Router(settings, env={})._planner.plan("r")
+    plan = Router(settings, env={})._snapshot.planner.plan("r")
     request = ChatCompletion(model="r", messages=[Message.user("Hi")])
     return Limits(Call(request, False, plan, plan.targets[0], "c", deadline, deadline, later=later), clock)
 

@@ -47,7 +47,7 @@ ON = ["timeout", "interrupted"]
 
 def standing_of(router: Router, target: str) -> Any:
     """What the router knows of a target."""
-    return router._planner.plan(target).targets[0].standing
+    return router._snapshot.planner.plan(target).targets[0].standing
 
 
 def asked(simulator: Simulator) -> list[str | None]:
@@ -356,7 +356,7 @@ async def test_what_was_turned_away_further_below_says_nothing() -> None:
 
     provider = {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1", "breaker": {"failures": 1}}
     router = Router({"providers": {"a": provider}}, env={})
-    plan = router._planner.plan("a/x")
+    plan = router._snapshot.planner.plan("a/x")
     call = Call(
         ChatCompletion(model="a/x", messages=[Message.user("Hi")]), True, plan, plan.targets[0], "c", 9.0, 9.0
     )
@@ -389,7 +389,7 @@ async def test_the_calls_deadline_is_held_against_a_target_that_had_time_to_begi
         "breaker": {"failures": 1, "on": ON},
     }
     router = Router({"providers": {"a": provider}}, env={}, clock=clock)
-    plan = router._planner.plan("a/x")
+    plan = router._snapshot.planner.plan("a/x")
     request = ChatCompletion(model="a/x", messages=[Message.user("Hi")])
     call = Call(request, True, plan, plan.targets[0], "c", 100.0, 100.0)
     handler = breaker(Books(Ledger(), clock, Events()), Random(1))(inner)

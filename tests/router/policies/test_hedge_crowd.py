@@ -69,7 +69,7 @@ async def test_a_crowd_of_hedged_calls(road: Any) -> None:
             async with anyio.create_task_group() as crowd:
                 for number in range(CALLS):
                     crowd.start_soon(call, number)
-            for planned in router._planner.plan("r").everything:
+            for planned in router._snapshot.planner.plan("r").everything:
                 assert planned.standing is not None
                 assert planned.standing.in_flight.count == 0
                 assert planned.standing.turns is not None
@@ -83,6 +83,6 @@ async def test_a_crowd_of_hedged_calls(road: Any) -> None:
                 await anyio.sleep(0.01)
 
     assert ended.total() == CALLS
-    assert ended["fine"] >= CALLS * 4 // 5
+    assert ended["fine"] >= CALLS * 3 // 4  # a fifth leaves, and a few meet three stalls
     assert len(simulator.requests) <= sent <= 2 * CALLS
     assert any(one.model == "y" for one in simulator.requests)

@@ -260,11 +260,11 @@ async def test_other_wires_bear_their_keys_too(hello: Conversation) -> None:
 async def test_what_is_made_for_a_key_is_made_once(hello: Conversation) -> None:
     async with KeyedSimulator({A: (), B: ()}) as simulator, routing(simulator, A, B) as router:
         await router.complete(model="r", messages=hello)
-        planned = router._planner.plan("r").targets[0]
+        planned = router._snapshot.planner.plan("r").targets[0]
         targets = [one.target for one in planned.with_each_key()]
         await router.complete(model="r", messages=hello)
 
-    again = router._planner.plan("r").targets[0].with_each_key()
+    again = router._snapshot.planner.plan("r").targets[0].with_each_key()
     assert all(one.target is target for one, target in zip(again, targets, strict=True))
 
 
@@ -272,7 +272,7 @@ async def test_what_is_made_for_a_key_is_made_once(hello: Conversation) -> None:
 def test_a_single_key_has_no_layer(keys: list[Any]) -> None:
     provider = {"dialect": "openai", "base_url": "https://llm.example/v1", "api_keys": keys}
     router = Router({"providers": {"p": provider}, "routes": {"r": ["p/x"]}}, env={})
-    plan = router._planner.plan("r")
+    plan = router._snapshot.planner.plan("r")
     assert plan.targets[0].standing is None
     assert plan.targets[0].target.api_key is not None
     assert plan.targets[0].target.api_key.get_secret_value() == A
@@ -292,7 +292,7 @@ async def test_no_key_is_ever_seen(
                     with pytest.raises(TurnoutError) as caught:
                         await router.complete(model="r", messages=hello)
                     told += [caught.value, vars(caught.value), *caught.value.args]
-                planned = router._planner.plan("r").targets[0]
+                planned = router._snapshot.planner.plan("r").targets[0]
                 keys = planned.standing and planned.standing.keys
                 told += [router.settings, planned, planned.with_each_key(), planned.target.keys, keys]
                 told += [*(keys.keys if keys else ()), router._snapshot.board._parts]

@@ -56,7 +56,7 @@ class Layer(RuleBasedStateMachine):
         self.router = Router(settings, env={}, clock=self.clock)
         self.books = Books(self.router.ledger, self.clock, self.router._events)
         self.handler = keys(self.books)(inner)
-        self.plan = self.router._planner.plan("r")
+        self.plan = self.router._snapshot.planner.plan("r")
         standing = self.plan.targets[0].standing
         assert standing is not None
         assert standing.keys is not None

@@ -25,17 +25,17 @@ PROVIDER = {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}
 )
 def test_a_stack_holds_what_the_route_uses(route: dict[str, Any], retries: bool, falls_back: bool) -> None:
     router = Router({"providers": {"a": PROVIDER}, "routes": {"r": route}}, env={})
-    plan = router._planner.plan("r")
+    plan = router._snapshot.planner.plan("r")
 
     assert (plan.retries, plan.falls_back) == (retries, falls_back)
-    assert layers(router._stacks.handler(plan)) == [
+    assert layers(router._snapshot.stacks.handler(plan)) == [
         "observe",
         "deadline",
         *(["fallback"] if falls_back else []),
         *(["retry"] if retries else []),
         "account",
     ]
-    assert router._stacks.handler(plan) is router._stacks.handler(plan)
+    assert router._snapshot.stacks.handler(plan) is router._snapshot.stacks.handler(plan)
 
 
 def layers(handler: Any) -> list[str]:

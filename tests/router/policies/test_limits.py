@@ -63,7 +63,7 @@ class Target:
     def __init__(self, later: int = 0, **said: Any) -> None:
         provider = {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1", "limits": said}
         config = {"providers": {"a": provider}, "routes": {"r": ["a/m", "a/n", "a/o"]}}
-        self.plan = Router(config, env={})._planner.plan("r")
+        self.plan = Router(config, env={})._snapshot.planner.plan("r")
         self.clock = VirtualClock()
         self.books = Books(Ledger(), self.clock, Events())
         self.standing = self.plan.targets[0].standing

@@ -233,7 +233,7 @@ async def test_cancelled_calls_and_streams_that_are_left_are_in_flight_no_more(
     routes = {"r": [{"pool": ["a/x", "b/y"], "strategy": "least_busy"}]}
     async with Simulator({"x": slow, "y": slow}) as simulator:
         async with make_router(simulator, routes) as router:
-            standings = [planned.standing for planned in router._planner.plan("r").targets]
+            standings = [planned.standing for planned in router._snapshot.planner.plan("r").targets]
 
             def counts() -> list[int]:
                 return [standing.in_flight.count for standing in standings if standing is not None]

@@ -36,7 +36,7 @@ def call_with(settings: Retry, *, max_attempts: int = 20, deadline: float = 100.
         "providers": {"a": {"dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}},
         "routes": {"r": {"chain": ["a/m"], "retry": settings.model_dump(), "max_attempts": max_attempts}},
     }
-    plan = Router(config, env={})._planner.plan("r")
+    plan = Router(config, env={})._snapshot.planner.plan("r")
     return Call(
         request=ChatCompletion(model="r", messages=[Message.user("Hi")]),
         streaming=False,
