@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -345,4 +345,27 @@ def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:
             plain[name] = {**base, **own, "name": name}
             if "alias" in row:
                 plain[name] = plain[row["alias"]]
-    return {name: Preset.model_validate(row) for name, row in plain.items()}
+    return _Rows(plain)
+
+
+class _Rows(Mapping[str, Preset]):
+    """Presets by name, each made when it is first asked for: a router uses few of them."""
+
+    def __init__(self, plain: Mapping[str, Mapping[str, Any]]) -> None:
+        self._plain = plain
+        self._made: dict[str, Preset] = {}
+
+    def __getitem__(self, name: str) -> Preset:
+        preset = self._made.get(name)
+        if preset is None:
+            preset = self._made[name] = Preset.model_validate(self._plain[name])
+        return preset
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._plain
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain)
+
+    def __len__(self) -> int:
+        return len(self._plain)

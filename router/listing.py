@@ -11,7 +11,6 @@ from turnout.providers.errors import AuthenticationError, ProviderError
 from turnout.providers.transport import Transport
 
 from .clock import Clock
-from .health.keys import OF_THE_KEY
 from .wire import list_models, within
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ async def listed(snapshot: Snapshot, provider: str, transport: Transport, clock:
     """What a provider lists for the first of its keys that it takes; ConfigError, ProviderError."""
     target, dialect = snapshot.resolve(provider, "")
     target = replace(target, timeouts=snapshot.settings.providers[provider].timeouts or target.timeouts)
+    from .health.keys import OF_THE_KEY  # here: listing models is rare
+
     *others, last = target.with_each_key() or (target,)
     for one in others:
         try:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from turnout.config.policies import Hedge, Retry, SlowStream
 from turnout.config.prices import Price
@@ -18,9 +18,11 @@ from turnout.providers.dialects import dialect
 
 from .accounting.pricing import Tariff
 from .health.calibration import Calibration
-from .health.standing import Standing
 from .meaning import Judge
 from .strategies import Named
+
+if TYPE_CHECKING:
+    from .health.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,7 @@
-"""The layers around the wire: a plan gets those that it uses, and no others."""
+"""The layers around the wire: a plan gets those that it uses, and no others.
+
+Layers that few routes have are imported by the first that has them.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,9 @@ from random import Random
 from .pipeline import Handler, Layer, stack
 from .planning import Plan
 from .policies.account import Books, account
-from .policies.breaker import breaker
 from .policies.deadline import deadline
 from .policies.fallback import fallback
-from .policies.hedge import hedge
-from .policies.keys import keys
-from .policies.limits import limits
-from .policies.measure import measure
 from .policies.observe import observe
-from .policies.resume import resume
 from .policies.retry import retry
 
 Needs = tuple[bool, ...]
@@ -50,20 +47,32 @@ class Stacks:
         books, clock, events = self._books, self._books.clock, self._books.events
         layers = [account(books)]
         if keyed:
+            from .policies.keys import keys
+
             layers.append(keys(books))
         if limited:
+            from .policies.limits import limits
+
             layers.append(limits(books))
         if breaks:
+            from .policies.breaker import breaker
+
             layers.append(breaker(books, self._random))
         if measures:
+            from .policies.measure import measure
+
             layers.append(measure(clock))
         if retries:
             layers.append(retry(clock, self._random, events))
         if falls_back:
             layers.append(fallback(clock, events))
         if hedges:
+            from .policies.hedge import hedge
+
             layers.append(hedge(clock, events))
         if resumes:
+            from .policies.resume import resume
+
             layers.append(resume(clock, events))
         return [*layers, deadline(clock), observe(clock, events)]
 

@@ -31,7 +31,6 @@ from .finishing import finish
 from .fitting import fit
 from .inlining import foreseen
 from .meaning import Judge
-from .pace import PacedReply
 from .pipeline import DEADLINE, Call, Reply, RunLimited
 from .planning import PlannedTarget
 from .rejecting import TargetRejectedError
@@ -106,6 +105,8 @@ class Wire:
         )
         kind: type[WireReply] = StreamReply if wire.stream else WholeReply
         if kind is StreamReply and call.plan.slow_stream is not None:
+            from .pace import PacedReply  # here: few routes ask for a pace
+
             kind = PacedReply
         reply = kind(call, request, wire, connection, limits)
         response: WireResponse | None = None

@@ -1,25 +1,31 @@
-"""All standings of a router, by target, kept for as long as what was said of them stays the same."""
+"""All standings of a router, by target, kept for as long as what was said of them stays the same.
+
+What few routers use is imported where the first of its kind is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import SecretStr
 
+from turnout.config.policies import Breaker as BreakerSettings
 from turnout.config.policies import RetryBudget as BudgetSettings
 from turnout.config.policies import Switch
 from turnout.config.settings import ChainNode, KeyNode, Node, PoolNode, ProviderSettings, Settings
 
-from .breaker import Breaker
 from .calibration import Calibration
 from .gate import Gate
-from .keys import Isolation, Key, KeyRing
-from .limiter import Limiter, Windows
-from .retry_budget import RetryBudget
-from .standing import Standing
-from .turns import Turns
+
+if TYPE_CHECKING:
+    from .breaker import Breaker
+    from .keys import KeyRing
+    from .limiter import Limiter
+    from .retry_budget import RetryBudget
+    from .standing import Standing
+    from .turns import Turns
 
 S = TypeVar("S", bound=Switch)
 T = TypeVar("T")
@@ -61,10 +67,12 @@ class Board:
         budget = enabled(own.retry_budget, defaults.retry_budget)
 
         def make() -> Standing:
+            from .standing import Standing
+
             limiter, turns = self._limits(provider, model, own)
             return Standing(
                 name=f"{provider}/{model}",
-                breaker=None if breaker is None else Breaker(breaker),
+                breaker=None if breaker is None else _breaker(breaker),
                 limiter=limiter,
                 turns=turns,
                 retry_budget=None if budget is None else self._retry_budget(provider, own, budget),
@@ -90,6 +98,8 @@ class Board:
     def _ring(
         self, provider: str, model: str, own: ProviderSettings, nodes: Mapping[int, KeyNode]
     ) -> KeyRing:
+        from .keys import Isolation, Key, KeyRing
+
         return KeyRing(
             Key(
                 place,
@@ -102,6 +112,8 @@ class Board:
         )
 
     def _retry_budget(self, provider: str, own: ProviderSettings, said: BudgetSettings) -> RetryBudget:
+        from .retry_budget import RetryBudget
+
         return self._kept(("retry_budget", provider), (own, said), lambda: RetryBudget(said))
 
     def _limits(
@@ -110,6 +122,9 @@ class Board:
         limits = own.limits
         if limits is None:
             return None, None
+        from .limiter import Limiter, Windows
+        from .turns import Turns
+
         owner = (provider, model) if limits.per == "model" else (provider,)
         places = limits.concurrency
         counted = limits.requests_per_minute or limits.tokens_per_minute or limits.adaptive
@@ -132,6 +147,12 @@ class Board:
         while len(self._parts) > _MOST:
             del self._parts[next(iter(self._parts))]
         return cast("T", known[1])
+
+
+def _breaker(said: BreakerSettings) -> Breaker:
+    from .breaker import Breaker
+
+    return Breaker(said)
 
 
 def _apart_from_keys(said: ProviderSettings) -> ProviderSettings:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from .breaker import Breaker
 from .calibration import Calibration
 from .gate import Gate
 from .hedges import HedgeShare
 from .in_flight import InFlight
-from .keys import KeyRing
 from .latency import Latency
-from .limiter import Limiter
-from .retry_budget import RetryBudget
-from .turns import Turns
+
+if TYPE_CHECKING:
+    from .breaker import Breaker
+    from .keys import KeyRing
+    from .limiter import Limiter
+    from .retry_budget import RetryBudget
+    from .turns import Turns
 
 
 @dataclass(slots=True, eq=False)

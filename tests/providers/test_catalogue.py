@@ -167,4 +167,4 @@ def test_a_row_may_start_from_an_earlier_one_and_lists_flatten() -> None:
 @pytest.mark.parametrize("wrong", [{"unsuported": []}, {"unsupported": "store"}, {"auth": "basic"}])
 def test_a_misspelt_row_is_an_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        rows({"one": small(**wrong)})
+        rows({"one": small(**wrong)})["one"]
