@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from asking import ask
+from every_wire import WIRES, provider_at
 from oracles import check_payload
 
 from turnout import Message, Router
@@ -21,18 +22,6 @@ from turnout.testing import Reply, ScriptedCall, Simulator
 
 pytestmark = pytest.mark.anyio
 
-WIRES: dict[str, tuple[dict[str, Any], str]] = {
-    "openai": ({"preset": "deepseek"}, "deepseek-v4-pro"),
-    "responses": ({"preset": "openai-responses"}, "gpt-5.5"),
-    "anthropic": ({"preset": "anthropic"}, "claude-sonnet-5"),
-    "gemini": ({"preset": "gemini"}, "gemini-3.8-flash"),
-    "bedrock": ({"preset": "bedrock"}, "us.anthropic.claude-sonnet-5-v1:0"),
-    "cohere": ({"preset": "cohere"}, "command-a-reasoning-08-2025"),
-    "ollama": ({"preset": "ollama-native"}, "qwen3:8b"),
-}
-"""Wire -> the provider's settings, and one of its models that thinks and calls tools."""
-VERSIONED = frozenset({"responses"})
-"""Wires whose base URL ends with the version of the API."""
 KEEPS = frozenset({"responses", "anthropic", "gemini", "bedrock"})
 """Wires that sign or encrypt what was thought, and want it back."""
 
@@ -60,15 +49,7 @@ PAIRS = [(first, second) for first in WIRES for second in WIRES]
 
 
 def settings(first: str, second: str, simulator: Simulator) -> dict[str, Any]:
-    providers = {}
-    for wire in {first, second}:
-        given, _ = WIRES[wire]
-        base_url = simulator.url if wire in VERSIONED else simulator.root
-        if wire == "openai":
-            base_url = simulator.url
-        providers[wire] = {**given, "base_url": base_url}
-        if wire != "ollama":
-            providers[wire]["api_key"] = "sk-test-key"
+    providers = {wire: provider_at(simulator, wire, WIRES[wire][0]) for wire in {first, second}}
     chain = [f"{wire}/{WIRES[wire][1]}" for wire in dict.fromkeys((first, second))]
     return {
         "providers": providers,

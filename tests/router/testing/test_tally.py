@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import every_wire
 import pytest
 from asking import ask
 
@@ -15,17 +16,12 @@ from turnout.testing import Reply, Script, Simulator
 pytestmark = pytest.mark.anyio
 
 WIRES: dict[str, tuple[dict[str, Any], str]] = {
+    **every_wire.WIRES,
     "openai": ({"dialect": "openai"}, "m"),
-    "deepseek": ({"preset": "deepseek"}, "deepseek-v4-pro"),
+    "deepseek": every_wire.WIRES["openai"],
     "xai": ({"preset": "xai"}, "grok-4.5"),
-    "responses": ({"preset": "openai-responses"}, "gpt-5.5"),
-    "anthropic": ({"preset": "anthropic"}, "claude-sonnet-5"),
-    "gemini": ({"preset": "gemini"}, "gemini-3.8-flash"),
-    "bedrock": ({"preset": "bedrock"}, "us.anthropic.claude-sonnet-5-v1:0"),
-    "cohere": ({"preset": "cohere"}, "command-a-reasoning-08-2025"),
-    "ollama": ({"preset": "ollama-native"}, "qwen3:8b"),
 }
-"""Wire -> the provider's settings, and one of its models."""
+"""Wire or host -> the provider's settings, and one of its models."""
 TALKATIVE = Reply(text="One and two is three.", reasoning="Easy. Or is it?")
 REPLIES = (
     TALKATIVE,
@@ -40,12 +36,8 @@ REPLIES = (
 
 def router_for(simulator: Simulator, wire: str) -> Router:
     given, model = WIRES[wire]
-    versioned = wire in ("openai", "deepseek", "xai", "responses")
-    provider = {**given, "base_url": simulator.url if versioned else simulator.root}
-    if wire != "ollama":
-        provider["api_key"] = "sk-test-key"
     settings = {
-        "providers": {"p": provider},
+        "providers": {"p": every_wire.provider_at(simulator, wire, given)},
         "routes": {"r": [f"p/{model}"]},
         "defaults": {"retry": {"attempts": 1}},
     }
