@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,3 +52,12 @@ def nothing_is_left() -> Iterator[None]:
     left = [thread for thread in set(threading.enumerate()) - threads if not thread.daemon]
     assert left == []
     assert open_sockets() - sockets == set()
+
+
+@pytest.fixture(autouse=True)
+def structlog_is_as_before() -> Iterator[None]:
+    """structlog is not left configured, as its own `capture_logs` does: the router would write to stdout."""
+    yield
+    structlog = sys.modules.get("structlog")
+    if structlog is not None and structlog.is_configured():
+        structlog.reset_defaults()
