@@ -13,6 +13,7 @@ from turnout.config.policies import SlowStream
 from turnout.providers.chat import ChatChunk, ChatCompletion
 from turnout.providers.dialect import WireRequest
 from turnout.providers.errors import StreamInterruptedError
+from turnout.providers.timekeeping import TimeUpError
 
 from .estimating import BYTES_PER_TOKEN
 from .pipeline import Call
@@ -85,17 +86,14 @@ class PacedReply(StreamReply):
         """Wait for the next bytes, as long as may be waited, and no longer than the floor allows."""
         pace, limits = self._pace, self._limits
         left = pace.left
-        clock = limits.clock
-        begun = clock.monotonic()
-        data: bytes | None = None
-        with limits.until_next(committed=self._committed, at_most=left):
-            data = await self._body.read()
-        waited = clock.monotonic() - begun
-        limits.came()
-        pace.waited(waited)
-        if data is None:
-            slow = waited >= left - _CLOCKS
-            raise pace.error() if slow else limits.nothing_came(committed=self._committed)
+        begun = limits.clock.monotonic()
+        try:
+            with limits.until_next(committed=self._committed, at_most=left):
+                data = await self._body.read()
+        except TimeUpError:
+            slow = limits.clock.monotonic() - begun >= left - _CLOCKS
+            raise pace.error() if slow else limits.nothing_came(committed=self._committed) from None
+        pace.waited(limits.clock.monotonic() - begun)
         self._feed(data)
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from types import MappingProxyType
 
-import anyio
-
 from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Usage
 from turnout.providers.dialect import WireRequest
 from turnout.providers.errors import (
@@ -22,6 +20,7 @@ from turnout.providers.errors import (
     StreamInterruptedError,
 )
 from turnout.providers.folding import Fold
+from turnout.providers.timekeeping import TimeUpError
 from turnout.providers.transport import WireResponse
 from turnout.providers.unfolding import unfold
 
@@ -278,13 +277,13 @@ class StreamReply(WireReply):
 
         A connection that breaks or falls silent is the end of an answer that has said why it ended.
         """
-        data: bytes | None = None
+        limits = self._limits
         try:
-            with self._limits.until_next(committed=self._committed):
-                data = await self._body.read()
-            self._limits.came()
-            if data is None:
-                raise self._limits.nothing_came(committed=self._committed)
+            try:
+                with limits.until_next(committed=self._committed):
+                    data = await self._body.read()
+            except TimeUpError:
+                raise limits.nothing_came(committed=self._committed) from None
         except (AttemptTimeoutError, ConnectionFailedError) as error:
             self._end_with(error)
         else:
@@ -337,7 +336,7 @@ class StreamReply(WireReply):
 
     async def _drain(self) -> None:
         """Take the end of the bytes too, if it comes at once, so that the connection can serve again."""
-        with anyio.move_on_after(_DRAIN), suppress(ProviderError):
+        with suppress(ProviderError, TimeUpError), self._limits.within(_DRAIN):
             while await self._body.read():
                 pass
 

@@ -13,6 +13,7 @@ only when it is reached.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from math import inf
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +21,7 @@ import anyio
 
 from turnout.config.errors import TurnoutError
 from turnout.providers.errors import AttemptTimeoutError, ConnectionFailedError
+from turnout.providers.timekeeping import Scoped, Timekeeper
 
 from .clock import Clock
 from .errors import RouterClosedError
@@ -51,7 +53,7 @@ class Limits:
     """When an attempt has to be where, and what is said if it is not."""
 
     __slots__ = (
-        "_attempt", "_call", "_coming", "_first_token", "_idle", "_is_cut", "_last", "_waiting", "clock",
+        "_attempt", "_call", "_coming", "_first_token", "_idle", "_is_cut", "_last", "clock", "keeper",
         "started",
     )  # fmt: skip
 
@@ -66,18 +68,15 @@ class Limits:
         later = call.later
         self._coming = min(later, call.attempts_left) if later else 0
         self._is_cut = False
-        self._waiting: anyio.CancelScope | None = None
+        self.keeper: Timekeeper | None = None
+        """Keeps the time, once there is a connection."""
 
-    def until_begun(self) -> anyio.CancelScope:
-        """A scope that ends when the answer has to have begun; AttemptTimeoutError where that is past.
+    def until_begun(self) -> AbstractContextManager[object]:
+        """Around the wait for an answer to begin.
 
-        Whoever finds it cancelled raises what `late` gives.
+        AttemptTimeoutError where its time is past already. Who gets TimeUpError raises what `late` gives.
         """
-        left = min(self._uncommitted_end(), self.started + self._first_token) - self.clock.monotonic()
-        if left <= 0:
-            raise self.late()
-        self._waiting = scope = anyio.move_on_after(left)
-        return scope
+        return self.within(self._left_to_begin())
 
     def late(self) -> TurnoutError:
         """What to raise once the answer has not begun in time."""
@@ -85,30 +84,32 @@ class Limits:
             return RouterClosedError()
         return _late([*self._uncommitted(), self._from_start("first_token_timeout", self._first_token)])
 
-    def check(self, begun: bool) -> None:
-        """AttemptTimeoutError for an answer that has not begun when the scope ends."""
-        self._waiting = None
-        if not begun:
-            raise self.late()
-
     async def run(self, step: Callable[[], Awaitable[T]]) -> T:
         """Wait for a step before the answer has begun."""
-        with self.until_begun():
+        with anyio.move_on_after(self._left_to_begin()):
             return await step()
         raise self.late()
 
-    def until_next(self, *, committed: bool, at_most: float = inf) -> anyio.CancelScope:
-        """A scope that ends when a further piece has to be there, in so many seconds at most; no share of
-        the deadline counts once `committed`. AttemptTimeoutError where that is past; whoever finds it
-        cancelled raises `nothing_came`.
+    def until_next(self, *, committed: bool, at_most: float = inf) -> AbstractContextManager[object]:
+        """Around the wait for a further piece, of so many seconds at most; no share of the deadline counts
+        once `committed`.
+
+        AttemptTimeoutError where its time is past already. Who gets TimeUpError raises what `nothing_came`
+        gives.
         """
         self._last = now = self.clock.monotonic()
         end = self._committed_end() if committed else self._uncommitted_end()
         left = min(end - now, self._idle)
         if left <= 0:
             raise self.nothing_came(committed=committed)
-        self._waiting = scope = anyio.move_on_after(left if left < at_most else at_most)
-        return scope
+        return self.within(left if left < at_most else at_most)
+
+    def within(self, seconds: float) -> AbstractContextManager[object]:
+        """Around a wait of so many seconds; TimeUpError."""
+        keeper = self.keeper
+        if keeper is None:
+            keeper = self.keeper = Scoped()
+        return keeper.within(seconds)
 
     def nothing_came(self, *, committed: bool) -> TurnoutError:
         """What to raise once a further piece has not come in time."""
@@ -117,23 +118,22 @@ class Limits:
         limits = self._committed() if committed else self._uncommitted()
         return _late([*limits, _Limit(self._last + self._idle, "idle_timeout", self._idle)])
 
-    def came(self) -> None:
-        """Nobody waits any more for the further piece."""
-        self._waiting = None
-
     def cut(self) -> bool:
         """End the attempt's waiting, that which goes on and any that would follow; whether one goes on."""
         self._is_cut = True
         self._first_token = self._idle = float("-inf")  # so that nothing has to be asked where all goes well
-        if self._waiting is None:
-            return False
-        self._waiting.cancel()
-        return True
+        return self.keeper is not None and self.keeper.cut()
 
     @staticmethod
     def closed() -> ConnectionFailedError:
         """Why an answer that had begun broke off, once the attempt was cut."""
         return ConnectionFailedError("the router was closed before the answer was complete.", code=CLOSED)
+
+    def _left_to_begin(self) -> float:
+        left = min(self._uncommitted_end(), self.started + self._first_token) - self.clock.monotonic()
+        if left <= 0:
+            raise self.late()
+        return left
 
     def _committed_end(self) -> float:
         ends_at = self._call.ends_at

@@ -21,6 +21,7 @@ from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Dialect, Target, WireRequest
 from turnout.providers.errors import AttemptTimeoutError, ProviderError, UnsupportedError
 from turnout.providers.signing import signed
+from turnout.providers.timekeeping import TimeUpError, timekeeper
 from turnout.providers.transport import Transport, WireResponse
 
 from .clock import Clock
@@ -103,6 +104,7 @@ class Wire:
         connection = self._transport.send(
             wire, connect_timeout=target.timeouts.connect, max_bytes=target.max_response_bytes
         )
+        limits.keeper = timekeeper(connection)
         kind: type[WireReply] = StreamReply if wire.stream else WholeReply
         if kind is StreamReply and call.plan.slow_stream is not None:
             from .pace import PacedReply  # here: few routes ask for a pace
@@ -110,17 +112,17 @@ class Wire:
             kind = PacedReply
         reply = kind(call, request, wire, connection, limits)
         response: WireResponse | None = None
-        begun = False
         self._doors.begin(limits)
         try:
-            with limits.until_begun():
-                response = await connection.__aenter__()
-                if not 200 <= response.status < 300:
-                    await self._refuse(call, response)
-                reply.headers = response.headers
-                await reply.begin(response)
-                begun = True
-            limits.check(begun)
+            try:
+                with limits.until_begun():
+                    response = await connection.__aenter__()
+                    if not 200 <= response.status < 300:
+                        await self._refuse(call, response)
+                    reply.headers = response.headers
+                    await reply.begin(response)
+            except TimeUpError:
+                raise limits.late() from None
             if reply.wanted_whole and not reply.complete:
                 await reply.finish()
         except BaseException as error:

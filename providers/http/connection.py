@@ -10,9 +10,13 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import Protocol
 
-from anyio import wait_readable, wait_writable
+from anyio import CancelScope, move_on_after, wait_readable, wait_writable
+
+from ..timekeeping import TimeUpError
 
 MOST = 64 * 1024  # bytes taken off a socket at once
 IN_A_ROW = 8  # times that a socket is read without letting other tasks run
@@ -32,8 +36,12 @@ class Connection(Protocol):
         """Send what `write` left."""
         ...
 
-    async def receive(self) -> bytes:
-        """Some bytes; none at the end."""
+    async def receive(self, within: float = inf) -> bytes:
+        """Some bytes, none at the end; TimeUpError if nothing comes within so many seconds."""
+        ...
+
+    def cut(self) -> bool:
+        """Have a `receive` that has a time and goes on raise TimeUpError now; whether one does."""
         ...
 
     def received(self) -> bytes | None:
@@ -52,12 +60,13 @@ class Connection(Protocol):
 class Plain:
     """A connected, non-blocking socket."""
 
-    __slots__ = ("_fd", "_row", "_socket", "idle_since")
+    __slots__ = ("_fd", "_row", "_scope", "_socket", "idle_since")
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._fd = connected.fileno()
         self._row = 0  # how often more is likely to be there already
+        self._scope: CancelScope | None = None  # around a wait that has a time
         self.idle_since = 0.0
 
     def write(self, data: bytes) -> bytes | memoryview:
@@ -75,8 +84,25 @@ class Plain:
             with suppress(BlockingIOError, InterruptedError):
                 data = memoryview(data)[self._socket.send(data) :]
 
-    async def receive(self) -> bytes:
+    async def receive(self, within: float = inf) -> bytes:
         """See `Connection.receive`."""
+        if within == inf:
+            return await self._received()
+        try:
+            with move_on_after(within) as self._scope:
+                return await self._received()
+        finally:
+            self._scope = None
+        raise TimeUpError
+
+    def cut(self) -> bool:
+        """See `Connection.cut`."""
+        if self._scope is None:
+            return False
+        self._scope.cancel()
+        return True
+
+    async def _received(self) -> bytes:
         while True:
             row = self._row
             if row:  # a full buffer was read, so the next is likely there
@@ -154,16 +180,21 @@ class Secured:
         """See `Connection.flush`."""
         await self._inner.flush(data)
 
-    async def receive(self) -> bytes:
+    async def receive(self, within: float = inf) -> bytes:
         """See `Connection.receive`."""
+        ends_at = monotonic() + within
         while True:
             if self._incoming.pending and (found := self._opened()) is not None:
                 return found
             if self._outgoing.pending:  # TLS's own answers, such as to new keys
                 await self._send_pending()
-            if not (data := await self._inner.receive()):
+            if not (data := await self._inner.receive(ends_at - monotonic())):
                 return b""  # that TLS was not ended properly shows nowhere else either
             self._incoming.write(data)
+
+    def cut(self) -> bool:
+        """See `Connection.cut`."""
+        return self._inner.cut()
 
     def received(self) -> bytes | None:
         """See `Connection.received`."""

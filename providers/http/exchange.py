@@ -8,9 +8,13 @@ used again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from math import inf
+from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 
@@ -18,6 +22,7 @@ from turnout.config.errors import TurnoutError
 
 from ..carrying import HUNG_UP, READ_BROKE, WRITE_BROKE, Intake, failed, not_in_time
 from ..dialect import WireRequest
+from ..timekeeping import TimeUpError
 from .body import Body, Chunked, Sized, UntilClose
 from .connection import Connection
 from .head import MOST_BYTES, NotHTTPError, head_in
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from .fast import FastTransport
     from .request import Head
 
+T = TypeVar("T")
+
+_AT_EASE = nullcontext()  # each wait sees to its own end
 _MOST_INTERIM = 32  # answers before the answer
 _RACE = 0.5  # seconds within which a server that had already hung up is noticed
 _BODILESS = (204, 304)
@@ -36,13 +44,14 @@ _SHORT = 1024  # bytes of a head that are looked at anew whenever more comes
 
 
 class Exchange:
-    """One request on its way, and its answer; see `Transport.send` and `WireResponse`."""
+    """One request on its way, and its answer; see `Transport.send`, `WireResponse` and `Timekeeper`."""
 
     __slots__ = (
         "_body",
         "_connect_timeout",
         "_connection",
         "_ended",
+        "_ends_at",
         "_head",
         "_headers",
         "_intake",
@@ -52,6 +61,7 @@ class Exchange:
         "_ready",
         "_request",
         "_rest",
+        "_scope",
         "_sent",
         "_transport",
         "_trouble",
@@ -83,6 +93,22 @@ class Exchange:
         self._rest = b""  # bytes as they came
         self._ended = False
         self._trouble: TurnoutError | None = None
+        self._ends_at = inf  # when the time is up that was given; -inf once it was cut
+        self._scope: anyio.CancelScope | None = None  # around a wait for anything but bytes
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """See `Timekeeper.within`."""
+        if self._ends_at != -inf:
+            self._ends_at = monotonic() + seconds
+        return _AT_EASE
+
+    def cut(self) -> bool:
+        """See `Timekeeper.cut`."""
+        self._ends_at = -inf
+        if self._scope is not None:
+            self._scope.cancel()
+            return True
+        return self._connection is not None and self._connection.cut()
 
     async def __aenter__(self) -> Self:
         """Send the request and wait for the answer's head."""
@@ -165,7 +191,7 @@ class Exchange:
         elif body.trouble:
             raise not_http(body.trouble, self.status)
         else:
-            data = await connection.receive()
+            data = await connection.receive(self._left())
             if not data:
                 if not body.close():
                     raise failed(HUNG_UP)
@@ -202,14 +228,14 @@ class Exchange:
         try:
             try:
                 if left := connection.write(whole):
-                    await connection.flush(left)
+                    await self._in_time(partial(connection.flush, left))
             except OSError as error:
                 # a server may refuse what is too large for it before it was all sent, and hang up
                 self._sent = False
                 if not (data := connection.received() or b""):
                     raise failed(WRITE_BROKE, error) from None
             else:
-                data = await connection.receive()
+                data = await connection.receive(self._left())
         except OSError as error:
             raise failed(READ_BROKE, error) from None
         if not data:
@@ -263,7 +289,7 @@ class Exchange:
                 data = data[head.end :]
             else:
                 try:
-                    more = await connection.receive()
+                    more = await connection.receive(self._left())
                 except OSError as error:
                     raise failed(READ_BROKE, error) from None
                 if not more:
@@ -277,14 +303,29 @@ class Exchange:
         return data, head
 
     async def _wait_for_turn(self, pool: Pool) -> None:
-        with anyio.move_on_after(self._connect_timeout):
-            return await pool.turn()
-        raise not_in_time(self._connect_timeout)
+        await self._in_time(pool.turn, self._connect_timeout)
 
     async def _connected(self, head: Head) -> Connection:
-        with anyio.move_on_after(self._connect_timeout):
-            return await self._transport.connect(head.place)
-        raise not_in_time(self._connect_timeout)
+        return await self._in_time(partial(self._transport.connect, head.place), self._connect_timeout)
+
+    async def _in_time(self, step: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+        """Wait for a step as long as there is time, but no longer than so many seconds for a connection."""
+        left = self._left()
+        try:
+            with anyio.move_on_after(left if seconds is None else min(left, seconds)) as self._scope:
+                return await step()
+        finally:
+            self._scope = None
+        if seconds is None or left <= seconds or self._ends_at == -inf:
+            raise TimeUpError
+        raise not_in_time(seconds)
+
+    def _left(self) -> float:
+        """Seconds that are left; TimeUpError where none are."""
+        left = self._ends_at - monotonic()
+        if left <= 0:
+            raise TimeUpError
+        return left
 
     def _fail(self, trouble: TurnoutError) -> None:
         """Reading is over; whoever reads on is told why."""

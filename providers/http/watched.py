@@ -9,10 +9,12 @@ for: when bytes come and no reader is there, the socket is taken out again until
 from __future__ import annotations
 
 import socket
-from asyncio import AbstractEventLoop, Future, get_running_loop  # noqa: TID251 - see above
+from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop  # noqa: TID251 - see above
 from contextlib import suppress
+from math import inf
 from weakref import ref
 
+from ..timekeeping import TimeUpError
 from .connection import IN_A_ROW, MOST, Plain
 
 _DEAF = 2  # times that the loop may tell of bytes that a reader on its way will read
@@ -21,7 +23,9 @@ _DEAF = 2  # times that the loop may tell of bytes that a reader on its way will
 class Watched(Plain):
     """A connected, non-blocking socket under asyncio; an idle one may serve the next event loop."""
 
-    __slots__ = ("__weakref__", "_loop", "_told", "_unread", "_waiter")
+    __slots__ = (
+        "__weakref__", "_alarm", "_ends_at", "_loop", "_rings_at", "_told", "_unread", "_waiter",
+    )  # fmt: skip
 
     def __init__(self, connected: socket.socket) -> None:
         super().__init__(connected)
@@ -29,20 +33,26 @@ class Watched(Plain):
         self._told = 0  # how often the loop told of bytes that nobody waited for
         self._unread: bytes | None = None  # read for somebody who had just stopped waiting
         self._waiter: Future[bytes] | None = None
+        self._ends_at = inf  # until when the waiter waits, on the loop's time
+        self._alarm: TimerHandle | None = None
+        self._rings_at = inf
 
-    async def receive(self) -> bytes:
+    async def receive(self, within: float = inf) -> bytes:
         """See `Connection.receive`."""
         if self._unread is not None:
             data, self._unread = self._unread, None
             return data
         if self._row:
-            return await super().receive()
+            return await super().receive(within)
         loop = get_running_loop()
         if self._loop is not loop:
             try:
                 self._watch(loop)
             except NotImplementedError:  # Windows' own loop cannot
-                return await super().receive()
+                return await super().receive(within)
+        self._ends_at = loop.time() + within
+        if self._ends_at < self._rings_at:
+            self._set_alarm(loop)
         self._told = 0
         waiter: Future[bytes] = loop.create_future()
         self._waiter = waiter
@@ -57,6 +67,15 @@ class Watched(Plain):
         if len(data) == MOST:
             self._row = IN_A_ROW
         return data
+
+    def cut(self) -> bool:
+        """See `Connection.cut`."""
+        waiter = self._waiter
+        if waiter is None or self._ends_at == inf:
+            return super().cut()
+        if not waiter.done():
+            waiter.set_exception(TimeUpError())
+        return True
 
     def received(self) -> bytes | None:
         """See `Connection.received`."""
@@ -87,6 +106,28 @@ class Watched(Plain):
         except OSError as error:
             waiter.set_exception(error)
 
+    def ring(self) -> None:
+        """Tell a waiter whose time is up; where there is another by now, that is seen to later."""
+        self._alarm, self._rings_at = None, inf
+        waiter, loop = self._waiter, self._loop
+        if waiter is None or waiter.done() or loop is None or self._ends_at == inf:
+            return
+        if loop.time() < self._ends_at:
+            self._set_alarm(loop)
+        else:
+            waiter.set_exception(TimeUpError())
+
+    def _set_alarm(self, loop: AbstractEventLoop) -> None:
+        """Ring once the waiter's time is up.
+
+        The alarm is left as it is when the wait ends well: the next one nearly always ends later, so that one
+        alarm serves for all calls of a minute.
+        """
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._rings_at = self._ends_at
+        self._alarm = loop.call_at(self._rings_at, _ring, ref(self))
+
     def _watch(self, loop: AbstractEventLoop) -> None:
         self._unwatch()
         # a weak reference: a connection that nobody holds any more must not live on in the loop
@@ -95,6 +136,9 @@ class Watched(Plain):
 
     def _unwatch(self) -> None:
         loop, self._loop = self._loop, None
+        alarm, self._alarm, self._rings_at = self._alarm, None, inf
+        if alarm is not None:
+            alarm.cancel()
         if loop is not None and not loop.is_closed():
             loop.remove_reader(self._fd)
 
@@ -107,3 +151,9 @@ def _tell(connection: ref[Watched]) -> None:
     found = connection()
     if found is not None:
         found.readable()
+
+
+def _ring(connection: ref[Watched]) -> None:
+    found = connection()
+    if found is not None:
+        found.ring()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 import anyio
 
@@ -39,11 +40,14 @@ class Scripted:
     async def flush(self, data: bytes | memoryview) -> None:
         raise NotImplementedError
 
-    async def receive(self) -> bytes:
+    async def receive(self, within: float = inf) -> bytes:
         step = self.steps.popleft() if self.steps else b""
         if isinstance(step, OSError):
             raise step
         return step
+
+    def cut(self) -> bool:
+        return False
 
     def received(self) -> bytes | None:
         if not self.steps:

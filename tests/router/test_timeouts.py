@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
-from turnout import ChatCompletion, ManualClock, Message, Router
+from turnout import ChatCompletion, ManualClock, Message, Router, RouterClosedError
 from turnout.pipeline import Call
-from turnout.providers.errors import AttemptTimeoutError
+from turnout.providers.errors import AttemptTimeoutError, ConnectionFailedError
 from turnout.timeouts import Limits
 
 pytestmark = pytest.mark.anyio
+
+
+class Patient:
+    """A connection that takes note of how long it may wait."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        self.seconds.append(seconds)
+        return nullcontext()
+
+    def cut(self) -> bool:
+        return True
 
 
 def limits(clock: ManualClock, *, deadline: float, later: int = 0, **timeouts: Any) -> Limits:
@@ -77,3 +92,29 @@ async def test_silence_is_told_from_the_other_limits() -> None:
     late = waiting.nothing_came(committed=True)
     assert isinstance(late, AttemptTimeoutError)
     assert late.code == "idle_timeout"
+
+
+async def test_who_keeps_the_time_is_told_what_is_left() -> None:
+    clock, keeper = ManualClock(), Patient()
+    waiting = limits(clock, deadline=30, later=1, idle="3s")
+    waiting.keeper = keeper
+    waiting.until_begun()
+    clock.advance(5)
+    waiting.until_next(committed=False)
+    waiting.until_next(committed=True, at_most=1)
+    clock.advance(14)
+    waiting.until_next(committed=False)
+    waiting.within(0.5)
+    assert keeper.seconds == [20, 3, 1, 1, 0.5]
+
+
+async def test_an_attempt_that_is_cut_waits_for_nothing_more() -> None:
+    waiting = limits(ManualClock(), deadline=30)
+    assert not waiting.cut()
+    assert isinstance(waiting.late(), RouterClosedError)
+    waiting.keeper = Patient()
+    assert waiting.cut()
+    with pytest.raises(RouterClosedError):
+        waiting.until_begun()
+    with pytest.raises(ConnectionFailedError):
+        waiting.until_next(committed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import gzip
+from math import inf
 
 import anyio
 import pytest
@@ -63,10 +64,10 @@ async def test_nothing_is_sent_again_once_a_byte_was_answered(begun: bytes) -> N
 
 async def test_nothing_is_sent_again_after_a_while_for_the_server_may_have_acted() -> None:
     class Slow(Scripted):
-        async def receive(self) -> bytes:
+        async def receive(self, within: float = inf) -> bytes:
             if len(self.steps) == 1:
                 carrier.clock += 6
-            return await super().receive()
+            return await super().receive(within)
 
     carrier = ScriptedTransport(Slow([OK, b""]), Scripted([OK]))
     _, second = await twice(carrier)

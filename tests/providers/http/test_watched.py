@@ -6,12 +6,14 @@ import asyncio  # noqa: TID251 - what is tested stands on asyncio alone
 import gc
 import socket
 from collections.abc import Iterator
+from time import monotonic
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from turnout.providers.http.watched import Watched
+from turnout.providers.timekeeping import TimeUpError
 
 pytestmark = pytest.mark.anyio
 
@@ -143,3 +145,78 @@ async def test_the_loop_does_not_keep_alive_what_nobody_holds() -> None:
     ours.close()
     theirs.close()
     assert not asyncio.get_running_loop().remove_reader(number)
+
+
+async def test_a_wait_ends_with_its_time(pair: tuple[Watched, socket.socket]) -> None:
+    connection, theirs = pair
+    begun = monotonic()
+    with pytest.raises(TimeUpError):
+        await connection.receive(0.02)
+    assert 0.019 < monotonic() - begun < 0.5
+    theirs.send(b"after all")
+    assert await connection.receive(1) == b"after all"
+
+
+async def test_an_alarm_that_rings_early_is_set_anew(pair: tuple[Watched, socket.socket]) -> None:
+    connection, theirs = pair
+    theirs.send(b"soon")
+    assert await connection.receive(0.01) == b"soon"  # its alarm stays
+    asyncio.get_running_loop().call_later(0.03, theirs.send, b"later")
+    assert await connection.receive(0.5) == b"later"
+    begun = monotonic()
+    with pytest.raises(TimeUpError):
+        await connection.receive(0.02)
+    assert 0.019 < monotonic() - begun < 0.3
+
+
+async def test_one_alarm_serves_for_many_waits(pair: tuple[Watched, socket.socket]) -> None:
+    connection, theirs = pair
+    theirs.send(b"x")
+    await connection.receive(10)
+    alarm = connection._alarm
+    for _ in range(3):
+        theirs.send(b"x")
+        await connection.receive(10)
+    assert connection._alarm is alarm is not None
+    connection.close()
+    assert alarm.cancelled()
+
+
+async def test_a_wait_may_be_cut_short_if_it_has_a_time(pair: tuple[Watched, socket.socket]) -> None:
+    connection, theirs = pair
+    assert not connection.cut()
+    asyncio.get_running_loop().call_later(0.01, connection.cut)
+    with pytest.raises(TimeUpError):
+        await connection.receive(10)
+    assert not connection.cut()
+    theirs.send(b"x")
+    assert await connection.receive() == b"x"
+
+
+async def test_bytes_that_come_before_the_cut_is_seen_stay_in_the_socket(
+    pair: tuple[Watched, socket.socket],
+) -> None:
+    connection, theirs = pair
+    reader = asyncio.ensure_future(connection.receive(10))
+    await anyio.lowlevel.checkpoint()
+    assert connection.cut()
+    theirs.send(b"x")
+    connection.readable()
+    with pytest.raises(TimeUpError):
+        await reader
+    assert await connection.receive() == b"x"
+
+
+def test_an_alarm_ends_with_its_loop(pair: tuple[Watched, socket.socket]) -> None:
+    connection, theirs = pair
+
+    async def exchange() -> bytes:
+        theirs.send(b"answer")
+        return await connection.receive(0.05)
+
+    async def silence() -> None:
+        with pytest.raises(TimeUpError):
+            await connection.receive(0.05)
+
+    assert asyncio.run(exchange()) == b"answer"
+    asyncio.run(silence())

@@ -12,6 +12,7 @@ from authority import Authority
 from known_differences import tidy, unable
 from raw_server import SILENCE, Pause, Peer, Script, by_connection, over_tls, raw_server, says
 from roads import Answer, Road, asking, exchange, meeting, over
+from waits import FINE, WAITS, nothing
 from wire_cases import CHUNKED, END, HELLO, OK, sized
 
 from turnout.providers.dialect import WireRequest
@@ -19,32 +20,11 @@ from turnout.providers.errors import ProviderError
 
 pytestmark = pytest.mark.anyio
 
-FINE = sized(5) + b"hello"
-
 
 @pytest.fixture(autouse=True)
 def tidily(road_name: str) -> Iterator[None]:
     with tidy(road_name):
         yield
-
-
-async def nothing(peer: Peer) -> None:
-    """Accept, and never read a byte."""
-    await anyio.sleep_forever()
-
-
-WAITS: dict[str, tuple[Script, bytes]] = {
-    "for room to write": (nothing, b"x" * 20_000_000),
-    "for the head": (says(SILENCE), b"{}"),
-    "for the rest of the head": (says(OK, SILENCE), b"{}"),
-    "for what comes after a 100": (says(b"HTTP/1.1 100 Continue\r\n\r\n", SILENCE), b"{}"),
-    "for the body": (says(sized(5), SILENCE), b"{}"),
-    "for the rest of the body": (says(sized(9) + b"hello", SILENCE), b"{}"),
-    "for a chunk": (says(CHUNKED + HELLO, SILENCE), b"{}"),
-    "for the rest of a chunk": (says(CHUNKED + b"9\r\nhello", SILENCE), b"{}"),
-    "for the last chunk's end": (says(CHUNKED + HELLO + b"0\r\n", SILENCE), b"{}"),
-    "for the server to close": (says(OK + b"\r\nhello", SILENCE), b"{}"),
-}
 
 
 async def called_off(call: Callable[[], Awaitable[object]], once: Callable[[], bool] = lambda: True) -> None:
