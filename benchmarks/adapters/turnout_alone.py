@@ -11,7 +11,6 @@ from .. import payloads
 from . import Client, Task
 from .turnout_router import Turnout, routed
 
-
 _FREE = nullcontext()
 
 
