@@ -39,7 +39,6 @@ from .envelope import (
 from .error_reading import clean, error_in, page, quote
 from .openai_choices import ChoiceReader, ShapeError
 from .openai_usage import UsageError
-from .ordinary import answer_of, chunk_of
 from .reading import Frame, FrameDecoder, SSEFrames, interrupted
 from .repeats import PADDING, Repeat, repeat_of
 
@@ -65,12 +64,8 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
     """
     if len(body) > target.max_response_bytes:
         raise malformed(target, f"the answer is longer than {target.max_response_bytes} bytes")
-    sound = True
-    try:
-        payload = strict(body)
-    except ValueError:
-        sound = False
-    if not sound:
+    payload = _strictly(body)
+    if payload is None:
         head = body.removeprefix(BOM).lstrip()
         if not head:
             raise empty(target, "the answer's body is empty")
@@ -89,7 +84,7 @@ def decode_body(body: bytes, request: ChatCompletion, target: Target) -> ChatRes
         payload["object"] = "chat.completion"
         if request.metadata and not payload.get("metadata"):
             payload["metadata"] = dict(request.metadata)
-        return (answer_of(payload) if sound else None) or ChatResponse.model_validate(payload)
+        return ChatResponse.model_validate(payload)
     except (ShapeError, UsageError, ValidationError) as error:
         raise misshapen(target, error) from None
 
@@ -144,7 +139,7 @@ class OpenAIDecoder(FrameDecoder):
         choices = payload.get("choices") if begun else None
         if type(choices) is not list:
             return self._event("", payload)
-        chunk = self._chunk(payload, choices, sound=True)
+        chunk = self._chunk(payload, choices)
         if self._failure is not None:
             return self._failing(chunk, self._failure)
         if len(choices) == 1 and self._patterns < _PATTERNS:
@@ -202,8 +197,8 @@ class OpenAIDecoder(FrameDecoder):
             yield chunk
         self._fail(failure)
 
-    def _chunk(self, payload: dict[str, Any], choices: list[Any], *, sound: bool = False) -> ChatChunk:
-        """The chunk of one event; `sound` says that the strict parser has read it."""
+    def _chunk(self, payload: dict[str, Any], choices: list[Any]) -> ChatChunk:
+        """The chunk of one event."""
         try:
             for place, choice in enumerate(choices):
                 self._choice(choice, place)
@@ -216,7 +211,7 @@ class OpenAIDecoder(FrameDecoder):
             payload.pop(PADDING, None)
             payload["object"] = "chat.completion.chunk"
             payload["id"], payload["created"], payload["model"] = self._id, self._created, self._model
-            chunk = (chunk_of(payload) if sound else None) or ChatChunk.model_validate(payload)
+            chunk = ChatChunk.model_validate(payload)
         except (ShapeError, UsageError, ValidationError) as error:
             raise misshapen(self._target, error) from None
         if not self._semantic:
@@ -267,6 +262,14 @@ class OpenAIDecoder(FrameDecoder):
         if (stray := loaded(self._frames.stray)) and (failure := error_in(stray, target)):
             raise failure
         raise interrupted(target, "the stream ended before its finish_reason")
+
+
+def _strictly(body: bytes) -> Any:
+    """The value in a body, as nearly all of them are; None for one that takes another look."""
+    try:
+        return strict(body)
+    except ValueError:
+        return None
 
 
 def _payload(body: bytes, target: Target) -> Any:

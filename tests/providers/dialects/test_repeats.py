@@ -1,4 +1,4 @@
-"""Ordinary answers are made without validation, and are the same as validated ones."""
+"""Events that repeat another are read by its pattern, and are the same as those read one by one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from turnout.providers.catalogue import catalogue
-from turnout.providers.chat import ChatChunk, ChatCompletion, ChatResponse, Message, Record
+from turnout.providers.chat import ChatCompletion, Message, Record
 from turnout.providers.dialect import Target
 from turnout.providers.dialects.envelope import load
 from turnout.providers.dialects.openai_decoding import OpenAIDecoder, decode_body
-from turnout.providers.dialects.ordinary import answer_of, chunk_of
 from turnout.providers.dialects.repeats import repeat_of
 from turnout.providers.errors import ProviderError
 from turnout.providers.folding import Fold
@@ -77,9 +76,9 @@ def with_care(stream: bytes) -> bytes:
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.parent.name)
 @pytest.mark.parametrize("preset", ["openai-compatible", "openai"])
-def test_fixtures_are_the_same_made_and_validated(path: Path, preset: str) -> None:
+def test_fixtures_are_the_same_with_a_byte_order_mark(path: Path, preset: str) -> None:
     body, to = path.read_bytes(), target(preset)
-    assert whole(body, to) == whole(BOM + body, to)  # a byte order mark leads to validation
+    assert whole(body, to) == whole(BOM + body, to)  # which leads to the patient parser
 
 
 @pytest.mark.parametrize("path", STREAMED, ids=lambda path: path.parent.name)
@@ -168,7 +167,7 @@ def envelopes(name: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @settings(max_examples=200)
 @given(payload=envelopes("message"))
-def test_any_whole_answer_is_the_same_made_and_validated(payload: dict[str, Any]) -> None:
+def test_any_whole_answer_is_the_same_with_a_byte_order_mark(payload: dict[str, Any]) -> None:
     body = json.dumps(payload, ensure_ascii=False).encode()
     assert whole(body, target()) == whole(BOM + body, target())
 
@@ -272,40 +271,6 @@ def test_a_piece_whose_place_cannot_be_told_gives_no_pattern(odd: bytes) -> None
     payload = {**event({"content": "@"}), "x": "one"}
     data = json.dumps(payload, separators=(",", ":")).encode().replace(b'"@"', odd)
     assert pattern(data) is None
-
-
-def test_what_is_unusual_is_left_to_validation() -> None:
-    chunk = {**event({"content": "one"}), "provider": "house"}
-    answer = {**chunk, "choices": [{"index": 0, "message": {"role": "assistant", "content": "one"}}]}
-    assert isinstance(chunk_of(chunk), ChatChunk)
-    assert isinstance(answer_of(answer), ChatResponse)
-    around: list[Any] = [
-        {"id": 3}, {"created": True}, {"service_tier": 1}, {"metadata": {"a": 1}}, {"metadata": []},
-        {"cost": {}}, {"usage": 3}, {"responseStatus": {}},
-    ]  # fmt: skip
-    for fields in around:
-        assert chunk_of({**chunk, **fields}) is None, fields
-        assert answer_of({**answer, **fields}) is None, fields
-    deltas: list[Any] = [
-        {"content": 1}, {"tool_calls": {}}, {"tool_calls": [{"index": "0"}]}, {"function_call": {}},
-        {"tool_calls": [{"function": {"name": 1}}]}, {"tool_calls": [{"function": 1}]}, {"audio": 1},
-        {"reasoning_details": ["x"]}, {"annotations": [1]}, 3,
-    ]  # fmt: skip
-    for delta in deltas:
-        assert chunk_of({**chunk, "choices": [{"delta": delta}]}) is None, delta
-    messages: list[Any] = [
-        {"role": "user"}, {"content": 1}, {"tool_calls": [{"id": None}]}, 3,
-        {"tool_calls": [{"id": "a", "function": {"name": None}}]},
-    ]  # fmt: skip
-    for message in messages:
-        assert answer_of({**answer, "choices": [{"message": message}]}) is None, message
-    choices: list[Any] = [
-        {"index": "0", "delta": {}},
-        {"delta": {}, "logprobs": 3},
-        {"finish_reason": 3, "delta": {}},
-    ]
-    for choice in choices:
-        assert chunk_of({**chunk, "choices": [choice]}) is None, choice
 
 
 LEAF: st.SearchStrategy[Any] = (
