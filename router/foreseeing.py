@@ -23,4 +23,4 @@ def foreseen_cost(planned: PlannedTarget, request: ChatCompletion, prompt_tokens
         return Decimal(0) if planned.target.preset.local else None
     most = answer_limit(request, planned.target.overrides) or UNSAID * (request.n or 1)
     prompt = round(prompt_tokens * planned.calibration.factor)
-    return planned.tariff.amount(Buckets(input=prompt, output=most))
+    return planned.tariff.amount(Buckets(input=prompt, output=most).counts)

@@ -11,7 +11,7 @@ from turnout.config.prices import Price
 from turnout.config.settings import PriceRow, PriceTier
 from turnout.providers.chat import Cost, Usage
 
-from .buckets import Buckets
+from .buckets import Buckets, Counts, cut
 from .making import made
 
 Basis = Literal["reported", "priced", "estimated", "unknown"]
@@ -20,6 +20,7 @@ _DIGITS = (
     300  # Money has no bound on its digits; this many hold any token count times any price worth writing
 )
 _PER_MILLION = 6  # prices are written for ten to the power of this many tokens
+_OF_PROMPT, _REASONING = 5, 6  # how many kinds of tokens are of the prompt; the place of those of thinking
 _REPORTABLE = 12  # a provider's own figure of a trillion dollars or more is noise, not a bill
 
 
@@ -39,14 +40,14 @@ class Tariff:
         )
         self._exact = exactly()
 
-    def amount(self, buckets: Buckets) -> Decimal:
+    def amount(self, counts: Counts) -> Decimal:
         """US dollars for these tokens: the exact sum of tokens times price per million."""
-        prompt = buckets.prompt
-        # the last tier begins below every prompt
-        plain, thinking = next((plain, thinking) for over, plain, thinking in self._tiers if over < prompt)
-        scale = thinking if buckets.reasoning else plain
-        total = sum(map(mul, scale.prices, buckets.counts))
-        return Decimal(total).scaleb(scale.exponent, self._exact)
+        prompt = sum(counts[:_OF_PROMPT])
+        for over, plain, thinking in self._tiers:
+            if over < prompt:  # the last tier begins below every prompt
+                break
+        scale = thinking if counts[_REASONING] else plain
+        return Decimal(sum(map(mul, scale.prices, counts))).scaleb(scale.exponent, self._exact)
 
 
 class _Scale(NamedTuple):
@@ -75,7 +76,7 @@ def cost_of(
         return _cost(reported, "reported", "reported by the provider")
     if usage is not None and price is not None:
         tariff = Tariff(price) if isinstance(price, Price) else price
-        amount = tariff.amount(Buckets.of(usage))
+        amount = tariff.amount(cut(usage))
         return _cost(amount, "estimated" if estimated else "priced", tariff.label)
     if local and price is None:
         return _cost(Decimal(0), "priced", "local = 0")
@@ -84,7 +85,7 @@ def cost_of(
 
 def amount_of(buckets: Buckets, row: PriceRow) -> Decimal:
     """US dollars for these tokens at this row: the exact sum of tokens times price per million."""
-    return Tariff(Price(row, "", None)).amount(buckets)
+    return Tariff(Price(row, "", None)).amount(buckets.counts)
 
 
 def _cost(amount: Decimal | None, basis: Basis, price: str | None) -> Cost:
