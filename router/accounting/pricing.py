@@ -43,9 +43,8 @@ class Tariff:
     def amount(self, counts: Counts) -> Decimal:
         """US dollars for these tokens: the exact sum of tokens times price per million."""
         prompt = sum(counts[:_OF_PROMPT])
-        for over, plain, thinking in self._tiers:
-            if over < prompt:  # the last tier begins below every prompt
-                break
+        # the last tier begins below every prompt
+        _, plain, thinking = next(tier for tier in self._tiers if tier[0] < prompt)
         scale = thinking if counts[_REASONING] else plain
         return Decimal(sum(map(mul, scale.prices, counts))).scaleb(scale.exponent, self._exact)
 
