@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
-import yaml
-
+from .entries import Entries
 from .settings import PriceRow
 
 _DATED = re.compile(r"(?P<undated>.+?)(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|@default)?(?:-v\d+:\d+)?")
+
+
+_PRESETS = re.compile(r"[\w-]+(?=[],])")
+"""The names in the list that a group of the seed begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class PriceBook:
     @classmethod
     def seed(cls) -> Self:
         """The book that comes with turnout (`prices.yaml`), without any price of the user's."""
-        return cls(_seed_rows(), MappingProxyType({}))
+        return cls(_seed(), MappingProxyType({}))
 
     def with_overrides(self, prices: Mapping[str, PriceRow]) -> Self:
         """A book in which `prices`, such as `Settings.prices`, win over what is there."""
@@ -91,15 +94,52 @@ def _matches(pattern: str, name: str) -> bool:
     return True
 
 
+class _Seed(Mapping[str, Price]):
+    """The prices of the seed by `preset/model`, each read when it is first asked for."""
+
+    def __init__(self, file: Path) -> None:
+        self._entries = Entries(file)
+        self._groups: dict[str, list[int]] = {}  # preset -> the places of the groups that begin with its name
+        for place, group in enumerate(self._entries.texts):
+            for preset in _PRESETS.findall(group.partition("\n")[0]):
+                self._groups.setdefault(preset, []).append(place)
+        self._told: dict[str, dict[str, _Told]] = {}
+        self._made: dict[str, Price] = {}
+
+    def __getitem__(self, name: str) -> Price:
+        price = self._made.get(name)
+        if price is None:
+            told = self._of(name.partition("/")[0])[name]
+            price = self._made[name] = Price(PriceRow.model_validate(told.row), name, told.as_of, told.source)
+        return price
+
+    def _of(self, preset: str) -> Mapping[str, _Told]:
+        """What the seed says of a preset's models."""
+        if preset not in self._told and preset in self._groups:
+            groups = [self._entries.parsed(place)[-1] for place in self._groups[preset]]
+            self._told[preset] = {
+                f"{preset}/{prefix}{model}": _Told(row, group["as_of"], group["source"])
+                for group in groups
+                for prefix in group.get("prefixes", ("",))
+                for model, row in group["models"].items()
+            }
+        return self._told.get(preset, {})
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for preset in self._groups for name in self._of(preset))
+
+    def __len__(self) -> int:
+        return sum(len(self._of(preset)) for preset in self._groups)
+
+
+class _Told(NamedTuple):
+    """A row of the seed as it is written."""
+
+    row: object
+    as_of: date
+    source: str
+
+
 @cache
-def _seed_rows() -> Mapping[str, Price]:
-    text = files(__package__ or "turnout.config").joinpath("prices.yaml").read_text("utf-8")
-    rows: dict[str, Price] = {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
-    for group in yaml.load(text, Loader=loader):  # noqa: S506
-        for preset in group["presets"]:
-            for prefix in group.get("prefixes", ("",)):
-                for model, row in group["models"].items():
-                    name = f"{preset}/{prefix}{model}"
-                    rows[name] = Price(PriceRow.model_validate(row), name, group["as_of"], group["source"])
-    return MappingProxyType(rows)
+def _seed() -> Mapping[str, Price]:
+    return _Seed(Path(__file__).with_name("prices.yaml"))

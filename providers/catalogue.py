@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from turnout.config.entries import NamedEntries
 
 ThinkingStyle = Literal[
     "none",  # no control on the wire
@@ -319,53 +320,51 @@ FILES = (
 
 @cache
 def catalogue() -> Mapping[str, Preset]:
-    """All rows and aliases by name, read once from the YAML files."""
-    folder = files(__package__ or "turnout.providers")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+    """All rows and aliases by name, out of the YAML files."""
+    folder = Path(__file__).parent
+    homes = {name: entries for entries in map(NamedEntries, map(folder.joinpath, FILES)) for name in entries}
+    abilities = NamedEntries(folder / "capabilities.yaml")
 
-    def load(name: str) -> dict[str, Any]:
-        return yaml.load(folder.joinpath(name).read_text("utf-8"), Loader=loader) or {}  # noqa: S506
+    def read(name: str) -> Mapping[str, Any]:
+        row = homes[name][name]
+        return {**row, "capabilities": abilities[name]} if name in abilities else row
 
-    document: dict[str, Any] = {}
-    for name in FILES:
-        document |= load(name)
-    for name, rules in load("capabilities.yaml").items():
-        if not name.startswith("."):
-            document[name] = {**document[name], "capabilities": rules}
-    return rows(document)
+    return _Rows(homes, read)
 
 
 def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:
-    """Presets by name; `alias` and `extends` name an earlier row, keys with a leading dot are shared."""
-    plain: dict[str, dict[str, Any]] = {}
-    for name, row in document.items():
-        if not name.startswith("."):
-            base = plain[row["extends"]] if "extends" in row else {}
-            own = {key: value for key, value in row.items() if key not in {"alias", "extends"}}
-            plain[name] = {**base, **own, "name": name}
-            if "alias" in row:
-                plain[name] = plain[row["alias"]]
-    return _Rows(plain)
+    """Presets by name; `alias` and `extends` name another row, keys with a leading dot are shared."""
+    return _Rows(document, document.__getitem__)
 
 
 class _Rows(Mapping[str, Preset]):
     """Presets by name, each made when it is first asked for: a router uses few of them."""
 
-    def __init__(self, plain: Mapping[str, Mapping[str, Any]]) -> None:
-        self._plain = plain
+    def __init__(self, names: Iterable[str], read: Callable[[str], Mapping[str, Any]]) -> None:
+        self._names = dict.fromkeys(name for name in names if not name.startswith("."))
+        self._read = read
         self._made: dict[str, Preset] = {}
 
     def __getitem__(self, name: str) -> Preset:
         preset = self._made.get(name)
         if preset is None:
-            preset = self._made[name] = Preset.model_validate(self._plain[name])
+            if name not in self._names:
+                raise KeyError(name)
+            preset = self._made[name] = Preset.model_validate(self._plain(name))
         return preset
 
+    def _plain(self, name: str) -> dict[str, Any]:
+        row = self._read(name)
+        if "alias" in row:
+            return self._plain(row["alias"])
+        base = self._plain(row["extends"]) if "extends" in row else {}
+        return {**base, **{key: value for key, value in row.items() if key != "extends"}, "name": name}
+
     def __contains__(self, name: object) -> bool:
-        return name in self._plain
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._plain)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._plain)
+        return len(self._names)

@@ -19,7 +19,7 @@ Action = Literal["emulated", "clamped", "dropped", "renamed"]
 T = TypeVar("T")
 
 
-class Adaptation(BaseModel, frozen=True):
+class Adaptation(BaseModel, frozen=True, defer_build=True):
     """One change made to a request or a response so that it fits a target."""
 
     field: str

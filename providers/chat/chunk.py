@@ -83,7 +83,7 @@ class ChunkChoice(Record):
 
     index: Count = 0
     """Which answer it is, from 0."""
-    delta: Annotated[Delta, NullAsEmptyObject] = Delta()
+    delta: Annotated[Delta, NullAsEmptyObject] = Delta.model_construct()
     """What is new."""
     finish_reason: str | None = None
     """Why the model stopped; null until it has."""

@@ -140,7 +140,7 @@ class Choice(Record):
     """Why the model stopped: stop, length, tool_calls, content_filter, or a word of the provider's own."""
     logprobs: Logprobs | None = None
     """How likely each token was, where that was asked for."""
-    message: Annotated[ResponseMessage, NullAsEmptyObject] = ResponseMessage()
+    message: Annotated[ResponseMessage, NullAsEmptyObject] = ResponseMessage.model_construct()
     """What was said."""
 
 
