@@ -1,7 +1,5 @@
 """The steps of a route: targets, other routes, chains and pools, which nest freely."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -75,7 +73,7 @@ class RouteNode(Member):
 class ChainNode(Member):
     """Nodes tried in order."""
 
-    chain: tuple[Node, ...] = Field(min_length=1)
+    chain: "tuple[Node, ...]" = Field(min_length=1)
     """At least one node."""
 
 
@@ -107,7 +105,7 @@ StrategyName = Annotated[
 class PoolNode(Member):
     """Nodes among which a strategy chooses; the others follow in its order if the first one fails."""
 
-    pool: tuple[Node, ...] = Field(min_length=1)
+    pool: "tuple[Node, ...]" = Field(min_length=1)
     """At least one node."""
     strategy: StrategyName = "ordered"
     """One of the strategies by name, or `package.module:function` for one of your own."""

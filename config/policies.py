@@ -1,7 +1,5 @@
 """What a user may say of single attempts and of bad days: limits of time, retries, breakers, allowances."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """What all parts of the settings share: frozen models that refuse unknown keys, and the words for errors."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict

@@ -1,10 +1,8 @@
 """What a user may say: providers, routes, defaults and prices, as frozen models that refuse unknown keys."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from pydantic import (
     Field,
@@ -100,14 +98,14 @@ class ProviderSettings(Section):
         return key if key is not None and key.get_secret_value() else None
 
     @model_validator(mode="after")
-    def _one_credential(self) -> ProviderSettings:
+    def _one_credential(self) -> Self:
         said = [name for name in ("api_key", "api_keys", "token_from") if getattr(self, name)]
         if len(said) > 1:
             raise ValueError(f"{said[0]} and {said[1]} exclude each other; keep the one to be sent")
         return self
 
     @model_validator(mode="after")
-    def _keys_in_use(self) -> ProviderSettings:
+    def _keys_in_use(self) -> Self:
         given = [node for node in self.api_keys if node.key.get_secret_value()]
         if given and not any(node.weight for node in given):
             raise ValueError("api_keys: the weight of every key is 0; leave one above")
@@ -216,7 +214,7 @@ class PriceRow(Section):
     """Prompt tokens of sound; None: the input price."""
     audio_output: Money | None = None
     """Answer tokens of sound; None: the output price."""
-    above: tuple[PriceTier, ...] = ()
+    above: "tuple[PriceTier, ...]" = ()
     """Other prices for prompts over a number of tokens, smallest first."""
 
     @model_validator(mode="before")
@@ -231,7 +229,7 @@ class PriceRow(Section):
 
     @field_validator("above", mode="after")
     @classmethod
-    def _rising(cls, tiers: tuple[PriceTier, ...]) -> tuple[PriceTier, ...]:
+    def _rising(cls, tiers: "tuple[PriceTier, ...]") -> "tuple[PriceTier, ...]":
         lengths = [tier.prompt_tokens for tier in tiers]
         if lengths != sorted(set(lengths)):
             raise ValueError("list the tiers by rising prompt_tokens, each number once")

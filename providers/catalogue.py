@@ -1,7 +1,5 @@
 """OpenAI-compatible hosts and their quirks, as rows of data; a new host is a new row and no Python."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache

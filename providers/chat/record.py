@@ -1,7 +1,5 @@
 """What all models of the contract share: unknown fields are kept, and `wire()` writes OpenAI's shape."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

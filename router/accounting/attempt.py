@@ -1,7 +1,5 @@
 """What came of one target tried once, and of all the attempts of a call together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
@@ -42,7 +40,7 @@ class AttemptError(BaseModel):
     """What the provider's support will ask for."""
 
     @classmethod
-    def of(cls, error: ProviderError | UnsupportedError) -> AttemptError:
+    def of(cls, error: ProviderError | UnsupportedError) -> Self:
         """The facts of an exception, without the exception."""
         if isinstance(error, UnsupportedError):
             return cls(kind=error.kind, message=str(error))
