@@ -7,7 +7,7 @@ Whatever has the wrong shape is passed over; the models report it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .findings import Finding, Path
 from .pools import check_pools, is_drained, may_leave_out
@@ -19,8 +19,7 @@ _DETOURS = ("context_window", "content_policy")
 """Lists of nodes beside a route's chain."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One node that is a target or a route."""
 
     path: Path

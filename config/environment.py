@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .scalars import Substituted
 from .suggestions import did_you_mean
@@ -20,8 +20,7 @@ _NEAR = 12
 """Environments are large; a variable is suggested only among those of about the same length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One reference that cannot be filled in."""
 
     message: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -21,8 +20,7 @@ _PRESETS = re.compile(r"[\w-]+(?=[],])")
 """The names in the list that a group of the seed begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """The prices that hold for a target, and where they stand."""
 
     row: PriceRow
@@ -35,8 +33,7 @@ class Price:
     """The page that the seed's row comes from; None for the user's own prices."""
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBook:
+class PriceBook(NamedTuple):
     """Prices by target. It never changes: `with_overrides` gives a new one."""
 
     rows: Mapping[str, Price]
@@ -51,7 +48,7 @@ class PriceBook:
 
     def with_overrides(self, prices: Mapping[str, PriceRow]) -> Self:
         """A book in which `prices`, such as `Settings.prices`, win over what is there."""
-        return replace(self, overrides=MappingProxyType({**self.overrides, **prices}))
+        return self._replace(overrides=MappingProxyType({**self.overrides, **prices}))
 
     def find(self, provider: str, model: str, preset: str | None) -> Price | None:
         """The price of a provider's model; None where nobody knows it, which is not the same as 0.

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .catalogue import ModelRule, Preset, Thinking, catalogue
 from .chat import ChatCompletion
@@ -52,8 +51,7 @@ def twin_for(request: ChatCompletion, target: Target) -> str | None:
     return _RESPONSES if parted or effort or speaks else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(NamedTuple):
     """What decides between the wires of one target."""
 
     always: str | None

@@ -8,7 +8,6 @@ where they came: on the answer, the choice, the message, the call. A chunk with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -127,15 +126,17 @@ def _joined(pieces: list[str]) -> str | None:
     return "".join(pieces) if pieces else None
 
 
-@dataclass(slots=True)
 class _CallFold:
     """One tool call, or the old form of one."""
 
-    id: str = ""
-    type: str = ""
-    function: _CalledFold | None = None
-    custom: _CalledFold | None = None
-    rest: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("custom", "function", "id", "rest", "type")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.type = ""
+        self.function: _CalledFold | None = None
+        self.custom: _CalledFold | None = None
+        self.rest: dict[str, Any] = {}
 
     def add(self, delta: ToolCallDelta) -> None:
         values = delta.__dict__
@@ -168,13 +169,15 @@ class _CallFold:
         return record_of(ToolCall, fields)
 
 
-@dataclass(slots=True)
 class _CalledFold:
     """What a call calls, and with what."""
 
-    name: str = ""
-    given: list[str] = field(default_factory=list)
-    rest: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("given", "name", "rest")
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.given: list[str] = []
+        self.rest: dict[str, Any] = {}
 
     def add(self, delta: Record, name: str | None, given: str | None) -> None:
         if name and name != self.name:  # some servers repeat the whole name with every piece
@@ -191,15 +194,17 @@ class _CalledFold:
         return record_of(CustomCall, {"name": self.name, "input": "".join(self.given), **self.rest})
 
 
-@dataclass(slots=True)
 class _AudioFold:
     """Sound and what is said in it."""
 
-    id: str | None = None
-    expires_at: int | None = None
-    data: list[str] = field(default_factory=list)
-    transcript: list[str] = field(default_factory=list)
-    rest: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("data", "expires_at", "id", "rest", "transcript")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.expires_at: int | None = None
+        self.data: list[str] = []
+        self.transcript: list[str] = []
+        self.rest: dict[str, Any] = {}
 
     def add(self, piece: AudioAnswer) -> None:
         self.id = self.id if piece.id is None else piece.id
@@ -220,11 +225,13 @@ class _AudioFold:
         )
 
 
-@dataclass(slots=True)
 class _LogprobsFold:
-    content: list[TokenLogprob] | None = None
-    refusal: list[TokenLogprob] | None = None
-    rest: dict[str, Any] = field(default_factory=dict)
+    __slots__ = ("content", "refusal", "rest")
+
+    def __init__(self) -> None:
+        self.content: list[TokenLogprob] | None = None
+        self.refusal: list[TokenLogprob] | None = None
+        self.rest: dict[str, Any] = {}
 
     def add(self, piece: Logprobs) -> None:
         self.content = _longer(self.content, piece.content)
@@ -235,24 +242,41 @@ class _LogprobsFold:
         return Logprobs(content=self.content, refusal=self.refusal, **self.rest)
 
 
-@dataclass(slots=True)
 class _ChoiceFold:
     """One choice and its message."""
 
-    role: str = ""
-    content: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    refusal: list[str] = field(default_factory=list)
-    details: list[dict[str, Any]] | None = None
-    annotations: list[Annotation] | None = None
-    calls: list[_CallFold] | None = None
-    at: dict[int, _CallFold] = field(default_factory=dict)
-    function_call: _CalledFold | None = None
-    audio: _AudioFold | None = None
-    logprobs: _LogprobsFold | None = None
-    finish_reason: str | None = None
-    message_rest: dict[str, Any] = field(default_factory=dict)
-    rest: dict[str, Any] = field(default_factory=dict)
+    __slots__ = (
+        "annotations",
+        "at",
+        "audio",
+        "calls",
+        "content",
+        "details",
+        "finish_reason",
+        "function_call",
+        "logprobs",
+        "message_rest",
+        "reasoning",
+        "refusal",
+        "rest",
+        "role",
+    )
+
+    def __init__(self) -> None:
+        self.role = ""
+        self.content: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
+        self.details: list[dict[str, Any]] | None = None
+        self.annotations: list[Annotation] | None = None
+        self.calls: list[_CallFold] | None = None
+        self.at: dict[int, _CallFold] = {}
+        self.function_call: _CalledFold | None = None
+        self.audio: _AudioFold | None = None
+        self.logprobs: _LogprobsFold | None = None
+        self.finish_reason: str | None = None
+        self.message_rest: dict[str, Any] = {}
+        self.rest: dict[str, Any] = {}
 
     def add_delta(self, delta: Delta) -> None:
         values = delta.__dict__

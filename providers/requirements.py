@@ -18,9 +18,7 @@ Where the user chose to drop or to warn, what the model does not take is left ou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from mimetypes import guess_type
-from typing import Any
+from typing import Any, NamedTuple
 
 from .chat import (
     ChatCompletion,
@@ -49,8 +47,7 @@ _REASONS = {
 _TEXT_FILES = "text_files"
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What one request asks of a model."""
 
     fields: Mapping[str, str]
@@ -213,4 +210,6 @@ def _is_text(file: FileReference) -> bool:
     head = (file.file_data or "")[:64].lower()
     if head.startswith("data:"):
         return head.startswith("data:text/")
+    from mimetypes import guess_type  # here: few requests have files
+
     return (guess_type(file.filename or "")[0] or "").startswith("text/")

@@ -14,10 +14,8 @@ from turnout.config.policies import Timeouts
 from turnout.config.settings import ProviderSettings
 from turnout.config.suggestions import did_you_mean
 
-from .access_keys import access_keys, bearer_token
 from .catalogue import Preset, catalogue
 from .dialect import Proof, Target
-from .model_rows import with_models
 
 GENERIC = {
     "openai": "openai-compatible",
@@ -59,8 +57,11 @@ def resolve(
         key, bearer = _key(name, preset, said, env)
         if bearer:
             return Proof(_bearing(preset), key)
-        signs = preset.auth == "sigv4"
-        return Proof(preset, key, access_keys(name, preset, said, env, options) if signs else None)
+        if preset.auth != "sigv4":
+            return Proof(preset, key)
+        from .access_keys import access_keys  # here, as below: few hosts have requests signed
+
+        return Proof(preset, key, access_keys(name, preset, said, env, options))
 
     proofs = [proof(said) for said in _with_single_keys(settings)]
     return Target(
@@ -100,7 +101,12 @@ def _bearing(preset: Preset) -> Preset:
 
 def preset_of(name: str, settings: ProviderSettings) -> Preset:
     """The row that a provider starts from, with its quirks and models applied; ConfigError."""
-    return with_models(name, _row_of(name, settings), settings.models)
+    row = _row_of(name, settings)
+    if not settings.models:
+        return row
+    from .model_rows import with_models  # here: the catalogue knows most models
+
+    return with_models(name, row, settings.models)
 
 
 def _row_of(name: str, settings: ProviderSettings) -> Preset:
@@ -191,6 +197,8 @@ def _key(
     if preset.auth == "none":
         return None, False
     if preset.auth == "sigv4":
+        from .access_keys import bearer_token
+
         token = bearer_token(name, preset, settings, env)
         return token, token is not None
     if settings.api_key is not None:

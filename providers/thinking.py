@@ -8,7 +8,7 @@ could not say exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from .catalogue import Thinking
 from .chat import ChatCompletion
@@ -24,8 +24,7 @@ BUDGETS = {"minimal": 1024, "low": 4096, "medium": 16384}
 """Reasoning tokens that stand for an effort where a wire only knows budgets; stronger ones are unbounded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """What the caller wants of thinking.
 
     `mode` is the most exact thing said: nothing, off, on, an effort or a budget of tokens. `effort` may stand

@@ -15,8 +15,6 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from anyio import to_thread
-
 from turnout.config.errors import ConfigError
 from turnout.config.loading import load_settings, parse_settings
 from turnout.config.sections import OnUnsupported
@@ -144,6 +142,8 @@ class Router:
         if settings is not None:
             settings = self._settings_of(settings)
         elif self._reader is not None:
+            from anyio import to_thread  # here, as below: most routers are never told anew
+
             settings = await to_thread.run_sync(self._reader)
         else:
             raise ConfigError("reload needs the settings, for this router was not made by from_yaml")

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import SOCK_STREAM
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -74,20 +75,21 @@ class Fetched:
         return f"{self.size} bytes of {self.type}"
 
 
-@dataclass(slots=True)
 class Shelf:
     """What one call has fetched."""
 
-    found: dict[tuple[str, int], Fetched | str] = field(default_factory=dict)
-    """By address and size limit; text says why there is nothing."""
-    size: int = 0
-    """Bytes of all of it."""
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    """Held while something is fetched, so that attempts side by side do not fetch twice."""
+    __slots__ = ("found", "lock", "size")
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, int], Fetched | str] = {}
+        """By address and size limit; text says why there is nothing."""
+        self.size = 0
+        """Bytes of all of it."""
+        self.lock = anyio.Lock()
+        """Held while something is fetched, so that attempts side by side do not fetch twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """An address taken apart and found fit to be asked."""
 
     scheme: str

@@ -11,8 +11,7 @@ import dataclasses
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from turnout.config.errors import TurnoutError
 from turnout.config.sections import OnUnsupported
@@ -41,8 +40,7 @@ _STAND_INS = {"image_url": "data:image/png;base64,", "file": "data:application/p
 _HINT = "; or set fetch_media: true for the provider to have it fetched and sent along"
 
 
-@dataclass(frozen=True, slots=True)
-class RemotePart:
+class RemotePart(NamedTuple):
     """A content part that names an address."""
 
     message: int

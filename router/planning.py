@@ -19,10 +19,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from turnout.config.errors import ConfigError
 from turnout.config.policies import Timeouts
@@ -49,8 +48,7 @@ Resolve = Callable[[str, str], tuple[Target, Dialect]]
 """Finds a provider's model by the two names; ConfigError where something is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """What the routes around a node say, the innermost first."""
 
     routes: tuple[tuple[str, Route], ...]

@@ -8,8 +8,8 @@ of its own, so that settings which turn out to be unusable leave no trace.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from turnout.config.prices import PriceBook
 from turnout.config.settings import Settings
@@ -27,8 +27,7 @@ from .tokens import TokenFunction, Tokens
 from .wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
-class Premises:
+class Premises(NamedTuple):
     """What a router keeps for life, and all of its snapshots share."""
 
     env: Mapping[str, str]

@@ -20,7 +20,6 @@ from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from pydantic import SecretStr
 
 from turnout.config.connections import check_api_key
@@ -120,7 +119,9 @@ class TokenSource:
         if _is_async(function):
             return await function()  # type: ignore[misc]  # seen a line above
         # in a tuple, for trio takes no coroutine out of a thread; a lambda around an async function gives one
-        (given,) = await anyio.to_thread.run_sync(lambda: (function(),), abandon_on_cancel=True)
+        from anyio import to_thread  # here: most providers have keys that stay
+
+        (given,) = await to_thread.run_sync(lambda: (function(),), abandon_on_cancel=True)
         return await given if inspect.isawaitable(given) else given
 
     def _read(self, given: Any) -> tuple[SecretStr, datetime]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..catalogue import Capabilities, Prefill, Preset, Thinking
 from ..dialect import Action, Adaptation, Target
@@ -14,8 +14,7 @@ from ..thinking import UNSET, Intent
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What the row and its rules for one model say together, looked up once for each target."""
 
     rename: Mapping[str, str]

@@ -12,13 +12,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dialect import Target
 from ..errors import BY_KIND, ProviderError
-from ..waits import duration, server_wait
-from .error_rules import MODEL_OUTPUT, PATIENT, RULES, STATUSES, STATUSLESS, Report
 
 REQUEST_ID_HEADERS = (
     "x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-generation-id",
@@ -31,6 +28,21 @@ _SECRETS = re.compile(r"\b(?:sk|pk|gsk|xai|nvapi|hf|pplx|csk|fw|key)[-_][\w*.-]{
 _SHORT_SECRET = 6  # a value as short as `none` is no secret, and would be cut out of ordinary words
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _WEAK = frozenset({"invalid_request", "server"})  # words of these kinds give way to a text that says more
+
+
+class Report(NamedTuple):
+    """An error as a provider told it."""
+
+    message: str
+    words: tuple[str, ...] = ()
+    """Its codes and types, lower case, the most telling first."""
+    code: str | None = None
+    """The provider's own word, as it was spelled."""
+    status: int | None = None
+    """The HTTP status that the body names."""
+    request_id: str | None = None
+    wait: float | None = None
+    """Seconds to wait that the body names in a field of its own."""
 
 
 def classify(
@@ -152,6 +164,8 @@ def _rpc_details(error: Mapping[str, Any]) -> tuple[list[str], float | None]:
         for violation in violations if isinstance(violations, list) else ():
             per_day = per_day or "PerDay" in str(_object(violation).get("quotaId"))
         if isinstance(detail.get("retryDelay"), str):
+            from ..waits import duration
+
             wait = duration(detail["retryDelay"])
     status = error.get("status")
     if isinstance(status, str) and status.isupper():
@@ -184,6 +198,8 @@ def _error(
     request_id: str | None,
     now: datetime | None = None,
 ) -> ProviderError:
+    from .error_rules import MODEL_OUTPUT, PATIENT  # here and below: a process may never see an error
+
     kind = next(kind for kind in _kinds(status, report, target) if kind in BY_KIND)  # a row may hold a typo
     message = clean(report.message, target) or _reason(status)
     words = set(report.words)
@@ -200,11 +216,15 @@ def _error(
 
 
 def _wait(report: Report, headers: Mapping[str, str], now: datetime | None) -> float | None:
+    from ..waits import server_wait
+
     return server_wait(headers, report.message, now=now) if report.wait is None else report.wait
 
 
 def _kinds(status: int | None, report: Report, target: Target) -> Iterator[str]:
     """The kinds that fit, the best first; the last is always there."""
+    from .error_rules import RULES, STATUSES, STATUSLESS
+
     preset, message = target.preset, report.message.lower()
     yield from (kind for text, kind in preset.error_texts.items() if text.lower() in message)
     own = {word.lower(): kind for word, kind in preset.errors.items()}
@@ -241,6 +261,8 @@ def clean(text: str, target: Target, *, limit: int = MESSAGE_LIMIT) -> str:
 def _reason(status: int | None) -> str:
     if status is None:
         return "the provider reports an error without a message"
+    from http import HTTPStatus
+
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:

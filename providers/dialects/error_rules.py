@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .error_reading import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """An error as a provider told it."""
-
-    message: str
-    words: tuple[str, ...] = ()
-    """Its codes and types, lower case, the most telling first."""
-    code: str | None = None
-    """The provider's own word, as it was spelled."""
-    status: int | None = None
-    """The HTTP status that the body names."""
-    request_id: str | None = None
-    wait: float | None = None
-    """Seconds to wait that the body names in a field of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One row of the table: fits if the status does, and a word or the text does."""
 
     kind: str

@@ -7,7 +7,6 @@ second one for the same call is joined to the first, and a note stands for one t
 from __future__ import annotations
 
 from .draft import Draft, Json
-from .turns import UNANSWERED
 
 Placed = tuple[str, Json]
 """A message with its path in the request."""
@@ -18,6 +17,8 @@ def placed_results(messages: list[Json], draft: Draft) -> list[Placed]:
     named = [(f"messages[{place}]", message) for place, message in enumerate(messages)]
     if not any(message.get("tool_calls") for message in messages):
         return named
+    from .turns import UNANSWERED
+
     results = _results(named, draft)
     ordered: list[Placed] = []
     for place, (path, message) in enumerate(named):

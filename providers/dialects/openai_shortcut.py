@@ -10,8 +10,7 @@ the same bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..auth import posting_headers
 from ..chat import ChatCompletion, Message, TextPart, Tool, ToolCall
@@ -47,8 +46,7 @@ Kind = tuple[bool, str | None, bool | None, str | None]
 thinking as a switch and as an effort, which is one of the words that are known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """What surrounds the ordinary requests of one kind."""
 
     url: str
@@ -61,8 +59,7 @@ class Form:
     """What stands at the end of the body: words about streaming, and what the row always sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+class Shortcut(NamedTuple):
     """What an ordinary request may have in it at one target."""
 
     names: frozenset[str]

@@ -14,7 +14,7 @@ from math import inf
 from time import monotonic
 from typing import Protocol
 
-from anyio import CancelScope, move_on_after, wait_readable, wait_writable
+import anyio
 
 from ..timekeeping import TimeUpError
 
@@ -66,7 +66,7 @@ class Plain:
         self._socket = connected
         self._fd = connected.fileno()
         self._row = 0  # how often more is likely to be there already
-        self._scope: CancelScope | None = None  # around a wait that has a time
+        self._scope: anyio.CancelScope | None = None  # around a wait that has a time
         self.idle_since = 0.0
 
     def write(self, data: bytes) -> bytes | memoryview:
@@ -80,7 +80,7 @@ class Plain:
     async def flush(self, data: bytes | memoryview) -> None:
         """See `Connection.flush`."""
         while data:
-            await wait_writable(self._fd)
+            await anyio.wait_writable(self._fd)
             with suppress(BlockingIOError, InterruptedError):
                 data = memoryview(data)[self._socket.send(data) :]
 
@@ -89,7 +89,7 @@ class Plain:
         if within == inf:
             return await self._received()
         try:
-            with move_on_after(within) as self._scope:
+            with anyio.move_on_after(within) as self._scope:
                 return await self._received()
         finally:
             self._scope = None
@@ -108,7 +108,7 @@ class Plain:
             if row:  # a full buffer was read, so the next is likely there
                 self._row = row - 1
             else:
-                await wait_readable(self._fd)
+                await anyio.wait_readable(self._fd)
             try:
                 data = self._socket.recv(MOST)
             except (BlockingIOError, InterruptedError):

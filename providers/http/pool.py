@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from anyio import Event
+import anyio
 
 from .connection import Connection
 
@@ -30,7 +30,7 @@ class Pool:
         self._used = 0
         self._closed = False
         self._idle: deque[Connection] = deque()
-        self._turns: deque[Event] = deque()
+        self._turns: deque[anyio.Event] = deque()
 
     @property
     def idle(self) -> bool:
@@ -47,7 +47,7 @@ class Pool:
         if not self.is_full:
             self._used += 1
             return
-        turn = Event()
+        turn = anyio.Event()
         self._turns.append(turn)
         try:
             await turn.wait()
