@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := router providers config tests benchmarks
 
-.PHONY: demo test check cov bench bench-quick bench-self bench-hedging bench-policies bench-allowance clean
+.PHONY: demo test check seeds cov bench bench-quick bench-self bench-hedging bench-policies bench-allowance clean
 
 demo: $(VENV)/.installed
 	@echo "==> a chain of three targets against the simulator: no key, no network"
@@ -24,6 +24,10 @@ check: $(VENV)/.dev
 	@MYPYPATH=.:tests/kit $(BIN)/mypy --explicit-package-bases tests benchmarks
 	@echo "==> imports point one way"
 	@$(BIN)/python -m pytest --quiet tests/test_architecture.py
+
+seeds: $(VENV)/.dev
+	@echo "==> the catalogue and the prices, out of their YAML, as the JSON that a router reads"
+	@$(BIN)/python tests/kit/seeds.py
 
 cov: $(VENV)/.dev
 	@echo "==> the test suite with line and branch coverage, at least 95 %"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
+from .documents import Document, Place
 from .errors import Problem
 from .findings import Path
 from .scalars import Substituted
-from .yaml_nodes import Document, Place, read_yaml
+from .yaml_nodes import read_yaml
 
 _MERGED = ("providers", "routes", "prices")
 """Sections that several files may fill; `defaults` stand in one file only."""

@@ -10,14 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .checking import check
+from .documents import Document
 from .environment import substitute
 from .errors import ConfigError, Problem
 from .explaining import explain
 from .findings import Finding, Path, spell
-from .including import read_file, read_text
 from .schema import json_schema
 from .settings import Settings
-from .yaml_nodes import Document
 
 __all__ = ["check_settings", "json_schema", "load_settings", "parse_settings"]
 
@@ -33,6 +32,8 @@ def load_settings(
     `env` fills in `${NAME}`, by default the process's environment. `presets` are the names that providers may
     start from; without them names of presets are not checked. ConfigError lists every problem by its place.
     """
+    from .including import read_file  # here, as below: settings given as a mapping need no YAML
+
     document = read_file(FilePath(path), env=os.environ if env is None else env)
     return _settings(document, presets)
 
@@ -51,6 +52,8 @@ def parse_settings(
     """
     env = os.environ if env is None else env
     if isinstance(source, str):
+        from .including import read_text
+
         return _settings(read_text(source.removeprefix("\ufeff"), file=file, env=env), presets)
     return _settings(_read_mapping(source, env), presets)
 

@@ -8,16 +8,12 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from .entries import Entries
+from .seeds import Seed
 from .settings import PriceRow
 
 _DATED = re.compile(r"(?P<undated>.+?)(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|@default)?(?:-v\d+:\d+)?")
-
-
-_PRESETS = re.compile(r"[\w-]+(?=[],])")
-"""The names in the list that a group of the seed begins with."""
 
 
 class Price(NamedTuple):
@@ -43,7 +39,7 @@ class PriceBook(NamedTuple):
 
     @classmethod
     def seed(cls) -> Self:
-        """The book that comes with turnout (`prices.yaml`), without any price of the user's."""
+        """The book that comes with turnout (written in `prices.yaml`), without any price of the user's."""
         return cls(_seed(), MappingProxyType({}))
 
     def with_overrides(self, prices: Mapping[str, PriceRow]) -> Self:
@@ -91,52 +87,29 @@ def _matches(pattern: str, name: str) -> bool:
     return True
 
 
-class _Seed(Mapping[str, Price]):
-    """The prices of the seed by `preset/model`, each read when it is first asked for."""
+class _Prices(Mapping[str, Price]):
+    """The prices of the seed by `preset/model`, each made when it is first asked for."""
 
-    def __init__(self, file: Path) -> None:
-        self._entries = Entries(file)
-        self._groups: dict[str, list[int]] = {}  # preset -> the places of the groups that begin with its name
-        for place, group in enumerate(self._entries.texts):
-            for preset in _PRESETS.findall(group.partition("\n")[0]):
-                self._groups.setdefault(preset, []).append(place)
-        self._told: dict[str, dict[str, _Told]] = {}
+    def __init__(self, seed: Mapping[str, Any]) -> None:
+        self._seed = seed
         self._made: dict[str, Price] = {}
 
     def __getitem__(self, name: str) -> Price:
         price = self._made.get(name)
         if price is None:
-            told = self._of(name.partition("/")[0])[name]
-            price = self._made[name] = Price(PriceRow.model_validate(told.row), name, told.as_of, told.source)
+            told = self._seed[name]
+            row = PriceRow.model_validate(told["row"])
+            as_of = date.fromisoformat(told["as_of"])
+            price = self._made[name] = Price(row, name, as_of, told["source"])
         return price
 
-    def _of(self, preset: str) -> Mapping[str, _Told]:
-        """What the seed says of a preset's models."""
-        if preset not in self._told and preset in self._groups:
-            groups = [self._entries.parsed(place)[-1] for place in self._groups[preset]]
-            self._told[preset] = {
-                f"{preset}/{prefix}{model}": _Told(row, group["as_of"], group["source"])
-                for group in groups
-                for prefix in group.get("prefixes", ("",))
-                for model, row in group["models"].items()
-            }
-        return self._told.get(preset, {})
-
     def __iter__(self) -> Iterator[str]:
-        return (name for preset in self._groups for name in self._of(preset))
+        return iter(self._seed)
 
     def __len__(self) -> int:
-        return sum(len(self._of(preset)) for preset in self._groups)
-
-
-class _Told(NamedTuple):
-    """A row of the seed as it is written."""
-
-    row: object
-    as_of: date
-    source: str
+        return len(self._seed)
 
 
 @cache
 def _seed() -> Mapping[str, Price]:
-    return _Seed(Path(__file__).with_name("prices.yaml"))
+    return _Prices(Seed(Path(__file__).with_name("prices.json")))

@@ -8,11 +8,11 @@ several documents in one file are refused. Variables are filled in on the way (s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
+from .documents import Document, Place
 from .environment import has_reference, substitute
 from .errors import Problem
 from .findings import Path
@@ -25,41 +25,6 @@ _COLLECTION_TAGS = frozenset(_CORE + name for name in ("map", "seq"))
 _MOST_NODES = 20_000
 """Values after aliases are expanded; a file that holds more is an accident or an attack."""
 _MOST_DEPTH = 100
-
-
-class Place(NamedTuple):
-    """A position in a file; line and column count from 1."""
-
-    file: str | None
-    line: int
-    column: int
-
-    def problem(self, message: str) -> Problem:
-        """A problem that stands here."""
-        return Problem(message, self.file, self.line, self.column)
-
-
-@dataclass(slots=True)
-class Document:
-    """What a file says, and where it says it."""
-
-    value: object = None
-    keys: dict[Path, Place] = field(default_factory=dict)
-    """Where the key at the end of each path stands."""
-    values: dict[Path, Place] = field(default_factory=dict)
-    """Where the value at each path begins."""
-    problems: list[Problem] = field(default_factory=list)
-    broken: set[Path] = field(default_factory=set)
-    """Paths whose value could not be read, so that nothing more is said about them."""
-
-    def place(self, path: Path, *, key: bool = False) -> Place | None:
-        """Where `path` stands, or the nearest thing around it."""
-        if key and path in self.keys:
-            return self.keys[path]
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.values:
-                return self.values[path[:length]]
-        return None
 
 
 def read_yaml(text: str, *, file: str | None, env: Mapping[str, str]) -> Document:

@@ -1,6 +1,6 @@
 """OpenAI-compatible hosts and their quirks, as rows of data; a new host is a new row and no Python."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from turnout.config.entries import NamedEntries
+from turnout.config.seeds import Seed
 
 ThinkingStyle = Literal[
     "none",  # no control on the wire
@@ -313,56 +313,51 @@ FILES = (
     "dialects/cohere.yaml",
     "dialects/ollama.yaml",
 )
-"""Where the rows stand: those of a dialect of its own beside its code."""
+"""Where the rows are written, those of a dialect of its own beside its code."""
 
 
 @cache
 def catalogue() -> Mapping[str, Preset]:
-    """All rows and aliases by name, out of the YAML files."""
-    folder = Path(__file__).parent
-    homes = {name: entries for entries in map(NamedEntries, map(folder.joinpath, FILES)) for name in entries}
-    abilities = NamedEntries(folder / "capabilities.yaml")
-
-    def read(name: str) -> Mapping[str, Any]:
-        row = homes[name][name]
-        return {**row, "capabilities": abilities[name]} if name in abilities else row
-
-    return _Rows(homes, read)
+    """All rows and aliases by name, as `catalogue.json` has them out of the YAML files."""
+    return _Rows(Seed(Path(__file__).with_name("catalogue.json")))
 
 
 def rows(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Preset]:
-    """Presets by name; `alias` and `extends` name another row, keys with a leading dot are shared."""
-    return _Rows(document, document.__getitem__)
+    """Presets by name, out of rows as they are written."""
+    return _Rows(expanded(document))
+
+
+def expanded(document: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Whole rows: `alias` and `extends` name an earlier row, keys with a leading dot are shared."""
+    plain: dict[str, dict[str, Any]] = {}
+    for name, row in document.items():
+        if not name.startswith("."):
+            base = plain[row["extends"]] if "extends" in row else {}
+            own = {key: value for key, value in row.items() if key not in {"alias", "extends"}}
+            plain[name] = {**base, **own, "name": name}
+            if "alias" in row:
+                plain[name] = plain[row["alias"]]
+    return plain
 
 
 class _Rows(Mapping[str, Preset]):
     """Presets by name, each made when it is first asked for: a router uses few of them."""
 
-    def __init__(self, names: Iterable[str], read: Callable[[str], Mapping[str, Any]]) -> None:
-        self._names = dict.fromkeys(name for name in names if not name.startswith("."))
-        self._read = read
+    def __init__(self, plain: Mapping[str, Mapping[str, Any]]) -> None:
+        self._plain = plain
         self._made: dict[str, Preset] = {}
 
     def __getitem__(self, name: str) -> Preset:
         preset = self._made.get(name)
         if preset is None:
-            if name not in self._names:
-                raise KeyError(name)
-            preset = self._made[name] = Preset.model_validate(self._plain(name))
+            preset = self._made[name] = Preset.model_validate(self._plain[name])
         return preset
 
-    def _plain(self, name: str) -> dict[str, Any]:
-        row = self._read(name)
-        if "alias" in row:
-            return self._plain(row["alias"])
-        base = self._plain(row["extends"]) if "extends" in row else {}
-        return {**base, **{key: value for key, value in row.items() if key != "extends"}, "name": name}
-
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._plain
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._plain)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._plain)
