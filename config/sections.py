@@ -1,6 +1,7 @@
 """What all parts of the settings share: frozen models that refuse unknown keys, and the words for errors."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,3 +29,11 @@ class Section(BaseModel):
     """A frozen part of the settings; a key it does not know is an error, and no error shows a value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def unsaid(section: type[S]) -> Callable[[], S]:
+    """What makes a section of which nothing is said; with nothing to check, its schema need not be built."""
+    return section.model_construct

@@ -16,7 +16,7 @@ from .durations import Count, Duration, Flag, Money
 from .nodes import NODE_KEYS, STRATEGIES, ChainNode, Node, PoolNode, RouteNode, TargetNode
 from .policies import Breaker, Hedge, Limits, Retry, RetryBudget, SlowStream, Timeouts
 from .scalars import resolved
-from .sections import FALLBACK_ON, Kind, OnInterrupt, OnUnsupported, Section
+from .sections import FALLBACK_ON, Kind, OnInterrupt, OnUnsupported, Section, unsaid
 
 __all__ = [
     "MODEL_KEYS", "NODE_KEYS", "STRATEGIES", "ChainNode", "Defaults", "KeyNode", "Node", "PoolNode",
@@ -173,9 +173,9 @@ class Defaults(Section):
     """The whole call, in seconds."""
     max_attempts: Count = Field(default=4, ge=1, le=100)
     """Attempts over all targets of one call."""
-    retry: Retry = Field(default_factory=Retry)
+    retry: Retry = Field(default_factory=unsaid(Retry))
     """Tries of each target."""
-    timeouts: Timeouts = Field(default_factory=Timeouts)
+    timeouts: Timeouts = Field(default_factory=unsaid(Timeouts))
     """Limits of each attempt."""
     fallback_on: tuple[Kind, ...] = FALLBACK_ON
     """Kinds of error after which the next target is tried."""
@@ -258,7 +258,7 @@ class Settings(Section):
     """Accounts and servers, by the name that targets use."""
     routes: Mapping[str, Route] = Field(default_factory=dict)
     """Names that callers use as `model`."""
-    defaults: Defaults = Field(default_factory=Defaults)
+    defaults: Defaults = Field(default_factory=unsaid(Defaults))
     """What holds where nothing nearer says otherwise."""
     prices: Mapping[str, PriceRow] = Field(default_factory=dict)
     """By `provider/model`, where `*` stands for any run of characters."""

@@ -80,7 +80,7 @@ def resolve(
             },
             **settings.query,
         },
-        timeouts=settings.timeouts or Timeouts(),
+        timeouts=settings.timeouts or Timeouts.model_construct(),
         max_response_bytes=settings.max_response_bytes,
         fetch_media=settings.fetch_media,
         max_media_bytes=settings.max_media_bytes,

@@ -48,23 +48,25 @@ class Line(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Journal:
     """What a call has done so far; all copies of the call share one."""
 
-    begun: int = 0
-    """Attempts begun, those that could not be encoded included."""
-    sent: int = 0
-    """Attempts that reached the network; these count against `max_attempts`."""
-    attempts: list[Attempt] = field(default_factory=list)
-    """Attempts that have ended, in that order."""
-    errors: list[ProviderError | UnsupportedError] = field(default_factory=list)
-    """Their errors."""
-    shelf: Shelf | None = None
-    """Images and files fetched for the call; None as long as nothing had to be."""
-    taken: list[PlannedTarget] | None = None
-    """Targets that one of several runs of the call has taken for itself, in that order; None where there is
-    only one run."""
+    __slots__ = ("attempts", "begun", "errors", "sent", "shelf", "taken")
+
+    def __init__(self) -> None:
+        self.begun = 0
+        """Attempts begun, those that could not be encoded included."""
+        self.sent = 0
+        """Attempts that reached the network; these count against `max_attempts`."""
+        self.attempts: list[Attempt] = []
+        """Attempts that have ended, in that order."""
+        self.errors: list[ProviderError | UnsupportedError] = []
+        """Their errors."""
+        self.shelf: Shelf | None = None
+        """Images and files fetched for the call; None as long as nothing had to be."""
+        self.taken: list[PlannedTarget] | None = None
+        """Targets that one of several runs of the call has taken for itself, in that order; None where there
+        is only one run."""
 
 
 @dataclass(slots=True)
