@@ -83,6 +83,7 @@ class Transport(Protocol):
         """Send a request; entering waits for status and headers, leaving closes the answer, read or not.
 
         `connect_timeout` is in seconds, `max_bytes` bounds the decoded body; None: no limit.
+        What it gives may be a `Timekeeper` as well, which spares the router a cancel scope around each wait.
         ConnectionFailedError, AttemptTimeoutError, MalformedResponseError.
         """
         ...
