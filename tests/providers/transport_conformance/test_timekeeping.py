@@ -123,6 +123,20 @@ async def test_over_tls(road: Road, authority: Authority, silent: str) -> None:
         (await exchange(carrier, url)).check(Answer(b"hello"))
 
 
+@pytest.mark.parametrize("silent", ["the greeting", "the answer"])
+async def test_cut_short_over_tls(road: Road, authority: Authority, silent: str) -> None:
+    quiet = Peer.gone if silent == "the greeting" else over_tls(authority.server("localhost"), says(SILENCE))
+    fine = over_tls(authority.server("localhost"), says(FINE))
+    async with meeting(road, by_connection(quiet, fine), scheme="https") as (server, carrier):
+        url, watch = f"https://localhost:{server.port}", Watch(carrier)
+        with anyio.fail_after(3):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(watch.cut_after, 0.2)
+                with pytest.raises(TimeUpError):
+                    await watch.exchange(asking(url), 30)
+        (await exchange(carrier, url)).check(Answer(b"hello"))
+
+
 @pytest.mark.parametrize(("seconds", "connecting"), [(0.05, 5.0), (5.0, 0.05)])
 async def test_connecting_has_a_time_of_its_own(road: Road, seconds: float, connecting: float) -> None:
     with (
