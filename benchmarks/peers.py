@@ -68,12 +68,19 @@ class Peer:
         return phase in self.phases and (number == 0 or phase in self.again)
 
 
+ROUTER = """
+from turnout import Router
+house = {"dialect": "openai", "api_key": "none", "base_url": "http://127.0.0.1:9/v1"}
+chain = ["main/gpt-4o-mini", "backup/gpt-4o-mini"]
+route = {"chain": chain, "retry": {"attempts": 2}, "deadline": "60s"}
+Router({"providers": {"main": house, "backup": house}, "routes": {"bench": route}})
+"""
+"""A router like the one that is measured, made from nothing: its settings checked, its routes planned."""
+
 PEERS: tuple[Peer, ...] = (
     Peer("socket", "raw asyncio socket (the limit)", "raw_socket", "bare"),
     Peer("aiohttp", "raw aiohttp", "raw_aiohttp", "aiohttp", ready="import aiohttp", memory=15),
-    Peer(
-        "turnout", "**turnout**", "turnout_router", "turnout", ready="from turnout import Router", memory=15
-    ),
+    Peer("turnout", "**turnout**", "turnout_router", "turnout", ready=ROUTER, memory=15),
     Peer(
         "httpx2", "raw httpx2", "raw_httpx2", "httpx2", again=NARROW_PHASES, ready="import httpx2", memory=4
     ),
