@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnout.config.yaml_nodes import Document, Place, read_yaml
+from turnout.config.documents import Document, Place
+from turnout.config.yaml_nodes import read_yaml
 
 
 def read(text: str, **env: str) -> Document:
