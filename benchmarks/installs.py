@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
 import time
 from typing import Any
@@ -13,7 +12,7 @@ from .environments import python_of, site_packages
 from .peers import Peer
 from .upstream import pin
 
-TIMES = 5
+TIMES = 7
 """How often each import is timed, in fresh interpreters that take turns."""
 LONGEST = 30.0
 """Seconds that one import may take."""
@@ -34,8 +33,8 @@ def weighed(environment: str) -> dict[str, Any]:
 def imports(peers: list[Peer], core: int | None, ends: float) -> dict[str, dict[str, float]]:
     """What each peer's import takes beyond a bare interpreter, in milliseconds by the clock and of CPU time.
 
-    Medians of CPU time; by the clock the least of all turns, as others' work only ever adds. `ends` is when
-    no further turn is begun, on the monotonic clock; there are at least two.
+    The least of all turns, as others' work only ever adds. `ends` is when no further turn is begun, on the
+    monotonic clock; there are at least two.
     """
     programs = {
         "": ("bare", "pass"),
@@ -54,10 +53,11 @@ def imports(peers: list[Peer], core: int | None, ends: float) -> dict[str, dict[
                 continue
             if turn:  # the first one may write bytecode
                 took[name].append(times)
-    least = {name: min(clock for clock, _ in times) for name, times in took.items()}
-    middle = {name: statistics.median(processor for _, processor in times) for name, times in took.items()}
+    clock, processor = (
+        {name: min(one[at] for one in times) for name, times in took.items()} for at in (0, 1)
+    )
     return {
-        name: {"import_ms": least[name] - least[""], "import_cpu_ms": middle[name] - middle[""]}
+        name: {"import_ms": clock[name] - clock[""], "import_cpu_ms": processor[name] - processor[""]}
         for name in programs
         if name
     }

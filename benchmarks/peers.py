@@ -57,7 +57,7 @@ class Peer:
     phases: tuple[str, ...] = ALL_PHASES
     """The phases it goes through in every round, in this order."""
     ready: str | None = None
-    """The statement that makes a program ready for its first call, whose import is timed; None: not timed."""
+    """What a program imports before its first call, which is timed; None: not timed."""
     again: tuple[str, ...] = ALL_PHASES
     """Those of its phases that it goes through after the first round too."""
     memory: float = 0.0
@@ -80,7 +80,9 @@ Router({"providers": {"main": house, "backup": house}, "routes": {"bench": route
 PEERS: tuple[Peer, ...] = (
     Peer("socket", "raw asyncio socket (the limit)", "raw_socket", "bare"),
     Peer("aiohttp", "raw aiohttp", "raw_aiohttp", "aiohttp", ready="import aiohttp", memory=15),
-    Peer("turnout", "**turnout**", "turnout_router", "turnout", ready=ROUTER, memory=15),
+    Peer(
+        "turnout", "**turnout**", "turnout_router", "turnout", ready="from turnout import Router", memory=15
+    ),
     Peer(
         "httpx2", "raw httpx2", "raw_httpx2", "httpx2", again=NARROW_PHASES, ready="import httpx2", memory=4
     ),
@@ -123,6 +125,7 @@ PEERS: tuple[Peer, ...] = (
         again=FEW_PHASES,
         memory=4,
     ),
+    Peer("turnout-made", "turnout, a router made", "turnout_router", "turnout", phases=(), ready=ROUTER),
     Peer("turnout-alone", "turnout over nothing", "turnout_alone", "turnout", phases=("calls:1", "stream:1")),
     Peer("turnout-trio", "**turnout** on trio", "turnout_router", "turnout-trio", "trio", TRIO_PHASES),
     Peer("httpx-trio", "raw httpx on trio", "raw_httpx", "httpx-trio", "trio", TRIO_PHASES),

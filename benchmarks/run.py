@@ -97,7 +97,8 @@ class Run:
         ends = self.ends - (0 if self.options.rounds_only else RESERVE)
         with ExitStack() as stack:
             environment = self.environment(authority)
-            workers = [stack.enter_context(Worker(peer, given, environment)) for peer in self.peers]
+            able = [peer for peer in self.peers if peer.phases]
+            workers = [stack.enter_context(Worker(peer, given, environment)) for peer in able]
             for number in range(self.options.rounds):
                 if time.monotonic() > ends:
                     break
