@@ -189,9 +189,9 @@ SECTIONS = (
         ),
     ),
     Section(
-        "## Import and size\n\nImport: what a program imports before its first call, beyond a bare interpreter,"
-        " bytecode at\nhand; for turnout also with a router made. Size: a default install (any-llm and"
-        " pydantic-ai: with\nOpenAI's part alone), without bytecode.",
+        "## Import and size\n\nImport: what a program imports before its first call, beyond a bare"
+        " interpreter, bytecode at\nhand; for turnout also with a router made. Size: a default install"
+        " (any-llm and pydantic-ai: with\nOpenAI's part alone), without bytecode.",
         (
             Column("import: CPU ms", "install", "import_cpu_ms"),
             Column("ms by the clock", "install", "import_ms"),
