@@ -55,14 +55,13 @@ class Arranger:
         BudgetExceededError where every one of them costs more than it may; FunctionError where a strategy of
         the user's own fails, gives no order, or leaves nobody.
         """
-        asking = _Asking(request, streaming, tags, self._clock.monotonic(), self._random)
-        if told:
-            asking.told = []
+        asking = _Asking(request, streaming, tags, self._clock.monotonic(), self._random, told)
         order: list[PlannedTarget] = []
         _walk(plan.steps, asking, order)
-        for facts in asking.told or ():
-            facts |= {"call_id": call_id, "route": plan.route}
-            self._events.emit("pool.ordered", partial(dict, facts))
+        if asking.told:
+            for facts in asking.told:
+                facts |= {"call_id": call_id, "route": plan.route}
+                self._events.emit("pool.ordered", partial(dict, facts))
         if not order:
             raise _nobody(plan)
         return tuple(dict.fromkeys(order))
@@ -80,6 +79,7 @@ class _Asking:
         tags: Mapping[str, str] | None,
         now: float,
         random: Random,
+        told: bool,
     ) -> None:
         self.request = request
         self.tags = tags
@@ -87,7 +87,7 @@ class _Asking:
         self.random = random
         self.streaming = streaming
         self.tokens = min(request.max_output_tokens or EXPECTED_TOKENS, EXPECTED_TOKENS)
-        self.told: list[dict[str, Any]] | None = None
+        self.told: list[dict[str, Any]] | None = [] if told else None
         """What was decided, and by what; None where nobody wants to know."""
         self._prompt_tokens: int | None = None
 
@@ -119,22 +119,23 @@ def _places(pool: Pool, asking: _Asking) -> list[int]:
     """The members that the call tries, by their places in the pool."""
     turn = next(pool.turns)
     strategy, now = pool.strategy, asking.now
+    reads_speed, reads_cost = strategy.reads_speed, strategy.reads_cost
     candidates: list[Candidate] = []
     waiting: list[int] = []
     for place, member in enumerate(pool.members):
-        first, standing = member.leaves[0], member.standing
+        standing = member.standing
         if standing is not None:
             wait, in_flight = standing.waits(now), standing.in_flight.count
         else:
-            standing = first.standing
+            standing = member.leaves[0].standing
             wait, in_flight = _wait(member, now), sum(each.in_flight.count for each in member.standings)
         first_token = per_token = None
-        if strategy.reads_speed and standing is not None:
+        if reads_speed and standing is not None:
             if asking.streaming:
                 first_token, per_token = standing.latency.first_token(now), standing.latency.per_token(now)
             else:
                 first_token = standing.latency.whole(now)
-        cost = asking.cost(first) if strategy.reads_cost else None
+        cost = asking.cost(member.leaves[0]) if reads_cost else None
         candidates.append(
             Candidate(member.name, member.weight, in_flight, first_token, per_token, cost, wait)
         )

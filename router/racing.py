@@ -27,32 +27,27 @@ _LEAVING = 5.0  # seconds that leaving a value may take, whatever has been cance
 class Race(ABC, Generic[T]):
     """One race; subclasses say what the two runs are. Made anew for each."""
 
-    __slots__ = (
-        "_begun", "_decided", "_first", "_is_over", "_over", "_runs", "_second", "_won", "failure", "task",
-    )  # fmt: skip
+    __slots__ = ("_first", "_second", "decided")
 
     _first: anyio.CancelScope  # around the first run
 
     def __init__(self) -> None:
-        self.failure: Exception | None = None
+        self.decided = False
+        """Whether a second run would come too late."""
+        self._second: _Second[T] | None = None  # made once the time is up
+
+    @property
+    def failure(self) -> Exception | None:
         """Why the second run gave nothing, if it was begun and failed."""
-        self.task: object = None
-        """The second task, where somebody has to hold it."""
-        self._won: T | None = None  # what the second run gave
-        self._second: anyio.CancelScope | None = None  # around the second
-        self._runs = False  # whether there is a second task
-        self._begun = False  # whether it has begun the second run
-        self._decided = False
-        self._is_over = False  # whether the second task is
-        self._over: anyio.Event | None = None  # set then, where somebody waits for it
+        return None if self._second is None else self._second.failure
 
     @property
     def won_by_second(self) -> bool:
         """Whether the second run gave the value."""
-        return self._won is not None
+        return self._second is not None and self._second.won is not None
 
     @abstractmethod
-    async def first(self) -> T:
+    def first(self) -> Awaitable[T]:
         """The first run."""
 
     @abstractmethod
@@ -76,31 +71,25 @@ class Race(ABC, Generic[T]):
 
         Raises the error of the first run where neither has a value.
         """
-        self._first = anyio.CancelScope()
         set_alarm = _alarm_on(current_async_library())
         if set_alarm is None:
             return await self._grouped(after)
-        alarm = set_alarm(self, after)
+        self._first, alarm = set_alarm(self, after)
         try:
             return await self._decide()
         finally:
             alarm.cancel()
 
-    def begins(self) -> Coroutine[Any, Any, None]:
-        """What the second task does, from the moment the time is up; `ended` has to be called after it."""
-        self._runs = True
-        return self._beside()
-
-    def ended(self, _task: object = None) -> None:
-        """Take note that the second task is over."""
-        self._is_over = True
-        if self._over is not None:
-            self._over.set()
+    def begins(self) -> tuple[Coroutine[Any, Any, None], _Second[T]]:
+        """What the second task does, from the moment the time is up, and what has to hear of its end."""
+        self._second = second = _Second[T]()
+        return self._beside(second), second
 
     async def _grouped(self, after: float) -> T:
         """The race on an engine that offers nothing cheaper than a second task from the start."""
         value: T | None = None
         error: Exception | None = None
+        self._first = anyio.CancelScope()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._later, after)
@@ -122,34 +111,35 @@ class Race(ABC, Generic[T]):
 
     async def _later(self, after: float) -> None:
         await anyio.sleep(after)
+        beside, second = self.begins()
         try:
-            await self.begins()
+            await beside
         finally:
-            self.ended()
+            second.ended()
 
-    async def _beside(self) -> None:
+    async def _beside(self, second: _Second[T]) -> None:
         """The second task."""
-        if self._decided:
+        if self.decided:
             return
-        self._second = anyio.CancelScope()
-        with self._second:
+        second.scope = anyio.CancelScope()
+        with second.scope:
             try:
                 while isinstance(due := self.due(), float):  # noqa: ASYNC110 - it says when to ask again
                     await anyio.sleep(due)
                 if due is not None:
-                    await self._compete(due)
+                    await self._compete(due, second)
             except Exception as error:  # noqa: BLE001 - the first task raises it, where it has to be
-                self.failure = error
+                second.failure = error
                 if not self.forgives(error):
                     self._first.cancel()
 
-    async def _compete(self, run: Callable[[], Awaitable[T]]) -> None:
-        self._begun = True
+    async def _compete(self, run: Callable[[], Awaitable[T]], second: _Second[T]) -> None:
+        second.begun = True
         value = await run()
-        if self._decided:
+        if self.decided:
             await self._leave(value)
         else:
-            self._won = value
+            second.won = value
             self._first.cancel()
 
     async def _decide(self) -> T:
@@ -162,34 +152,36 @@ class Race(ABC, Generic[T]):
                     value = await self.first()
                 except Exception as caught:  # noqa: BLE001 - raised once the second task is over
                     error = caught
-            if error is not None and self._begun and not self.ends(error):
-                await self._until_over()
-            self._decided = True
-            if self._runs:
-                await self._stop()
-            elif value is not None:
-                return value
+            second = self._second
+            if second is not None and second.begun and error is not None and not self.ends(error):
+                await second.until_over()
+            self.decided = True
+            if second is not None:
+                await second.stop()
         except BaseException:
-            self._decided = True
+            self.decided = True
+            second = self._second
             try:
-                await self._stop()
+                if second is not None:
+                    await second.stop()
             finally:
                 await self._leave(value)
-                await self._leave(self._won)
+                if second is not None:
+                    await self._leave(second.won)
             raise
         try:
-            return await self._outcome(value, error)
-        finally:
-            del error  # it holds this frame, and this frame must not hold it
-
-    async def _outcome(self, value: T | None, error: Exception | None) -> T:
-        """The value that won, the other one being left; both runs are over."""
-        won, failure = self._won, self.failure
-        if won is None and failure is None:
+            if second is not None and (second.won is not None or second.failure is not None):
+                return await self._outcome(value, error, second)
             if error is not None:
                 raise error
             assert value is not None  # noqa: S101 - only what the second run gave ends the first without any
             return value
+        finally:
+            del error  # it holds this frame, and this frame must not hold it
+
+    async def _outcome(self, value: T | None, error: Exception | None, second: _Second[T]) -> T:
+        """The value that won, the other one being left; both runs are over."""
+        won, failure = second.won, second.failure
         wrong = next((one for one in (error, failure) if one is not None and not self.forgives(one)), None)
         if wrong is not None:
             await self._leave(value)
@@ -203,16 +195,47 @@ class Race(ABC, Generic[T]):
         assert value is not None  # noqa: S101 - as above
         return value
 
-    async def _stop(self) -> None:
-        """End the second task, and wait until it is over; then an interruption of this wait goes on."""
-        if self._second is not None:
-            self._second.cancel()
+    async def _leave(self, value: T | None) -> None:
+        if value is not None:
+            with anyio.move_on_after(_LEAVING, shield=True):
+                await self.leave(value)
+
+
+class _Second(Generic[T]):
+    """The second task of a race, from the moment the time is up."""
+
+    __slots__ = ("_is_over", "_over", "begun", "failure", "scope", "task", "won")
+
+    def __init__(self) -> None:
+        self.task: object = None
+        """The task, where somebody has to hold it."""
+        self.scope: anyio.CancelScope | None = None
+        """Around all that it does."""
+        self.begun = False
+        """Whether it has begun the second run."""
+        self.won: T | None = None
+        """What that gave, where the race was not decided by then."""
+        self.failure: Exception | None = None
+        """Why it gave nothing, if it failed."""
+        self._is_over = False
+        self._over: anyio.Event | None = None  # set then, where somebody waits for it
+
+    def ended(self, _task: object = None) -> None:
+        """Take note that the task is over; has to be called then."""
+        self._is_over = True
+        if self._over is not None:
+            self._over.set()
+
+    async def stop(self) -> None:
+        """End the task, and wait until it is over; then an interruption of this wait goes on."""
+        if self.scope is not None:
+            self.scope.cancel()
         interruption: BaseException | None = None
-        while self._runs and not self._is_over:
+        while not self._is_over:
             try:
                 with anyio.CancelScope(shield=True):
-                    await self._until_over()
-            except BaseException as caught:  # noqa: BLE001 - raised once the second task is over
+                    await self.until_over()
+            except BaseException as caught:  # noqa: BLE001 - raised once the task is over
                 interruption = caught
         if interruption is not None:
             try:
@@ -220,16 +243,12 @@ class Race(ABC, Generic[T]):
             finally:
                 del interruption
 
-    async def _until_over(self) -> None:
+    async def until_over(self) -> None:
+        """Wait until the task is over."""
         if not self._is_over:
             if self._over is None:
                 self._over = anyio.Event()
             await self._over.wait()
-
-    async def _leave(self, value: T | None) -> None:
-        if value is not None:
-            with anyio.move_on_after(_LEAVING, shield=True):
-                await self.leave(value)
 
 
 @cache

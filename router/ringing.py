@@ -8,21 +8,34 @@ from __future__ import annotations
 
 from asyncio import TimerHandle, get_running_loop  # noqa: TID251 - see above
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+from anyio import CancelScope
 
 from .racing import Race
 
-SetAlarm = Callable[[Race[Any], float], TimerHandle]
-"""Begins a race's second task after so many seconds, unless what it gives is cancelled before."""
+SetAlarm = Callable[[Race[Any], float], tuple[CancelScope, TimerHandle]]
+"""Begins a race's second task after so many seconds, unless the timer is cancelled before; the scope is for
+the first run."""
 
 
-def set_alarm(race: Race[Any], after: float) -> TimerHandle:
+def set_alarm(race: Race[Any], after: float) -> tuple[CancelScope, TimerHandle]:
     """See `SetAlarm`."""
-    return get_running_loop().call_later(after, _ring, race)
+    return _kind_of_scope()(), get_running_loop().call_later(after, _ring, race)
+
+
+@cache
+def _kind_of_scope() -> type[CancelScope]:
+    """The scopes of this engine, which anyio would look up for each of them."""
+    return type(CancelScope())
 
 
 def _ring(race: Race[Any]) -> None:
-    task = get_running_loop().create_task(race.begins())
-    race.task = task  # held there, for the loop itself holds it weakly
+    if race.decided:
+        return
+    beside, second = race.begins()
+    task = get_running_loop().create_task(beside)
+    second.task = task  # held there, for the loop itself holds it weakly
     # not by the task itself: one that is cancelled before its first step takes none
-    task.add_done_callback(race.ended)
+    task.add_done_callback(second.ended)

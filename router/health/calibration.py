@@ -23,12 +23,14 @@ class Calibration:
     """One target's ratio of counted to estimated tokens, learned from its answers."""
 
     __slots__ = (
-        "_answer", "_answer_off", "_answers", "_counted", "_estimated", "_long", "_lowest", "_off", "factor",
+        "_answer", "_answer_off", "_answers", "_careful", "_counted", "_estimated", "_long", "_lowest",
+        "_off", "_usual", "factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.factor = 1.0
         """What an estimate is multiplied with."""
+        self._careful = 1.0  # the same, for guesses that should rather be too high than too low
         self._counted = self._estimated = 0.0
         self._off = 0.0  # how far single prompts are from the factor, as a share
         self._long = 0
@@ -36,6 +38,7 @@ class Calibration:
         self._answer = -1.0
         self._answer_off = 0.0
         self._answers = 0
+        self._usual = _GUESS  # an answer's tokens, rather too many than too few
 
     def learns(self) -> bool:
         """Whether the next answer is worth learning from: each of the first ones, and later one in four."""
@@ -52,6 +55,7 @@ class Calibration:
         self._counted = self._counted * _KEPT + ratio * estimated
         self._estimated = self._estimated * _KEPT + estimated
         self.factor = min(max(self._counted / self._estimated, LEAST), MOST)
+        self._careful = min(self.factor + _DOUBT * self._off, MOST)
         if counted >= LONG and estimated >= LONG // 2:
             lowest = self._lowest + _FORGET * (ratio - self._lowest) if self._long else ratio
             self._lowest = min(ratio, lowest)
@@ -61,20 +65,19 @@ class Calibration:
         """Learn from one answer how long it was."""
         if self._answer < 0:
             self._answer, self._answer_off = float(tokens), tokens / 4
-            return
-        away = tokens - self._answer
-        self._answer += (1 - _KEPT) * away
-        self._answer_off += (1 - _KEPT) * (abs(away) - self._answer_off)
+        else:
+            away = tokens - self._answer
+            self._answer += (1 - _KEPT) * away
+            self._answer_off += (1 - _KEPT) * (abs(away) - self._answer_off)
+        self._usual = int(self._answer + _DOUBT * self._answer_off) + 1
 
     def prompt(self, estimated: int) -> int:
         """About how many tokens the target will count, rather too many than too few."""
-        return int(estimated * min(self.factor + _DOUBT * self._off, MOST)) + 1
+        return int(estimated * self._careful) + 1
 
     def answer(self) -> int:
         """About how many tokens an answer will have that has no limit, rather too many than too few."""
-        if self._answer < 0:
-            return _GUESS
-        return int(self._answer + _DOUBT * self._answer_off) + 1
+        return self._usual
 
     @property
     def least(self) -> float | None:

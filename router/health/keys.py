@@ -160,7 +160,10 @@ class KeyRing:
         best: Key | None = None
         found = total = 0
         for index, key in enumerate(self.keys):
-            if but >> index & 1 or key.waits(now):
+            if but >> index & 1:
+                continue
+            refused = key.isolation.strikes or key.isolation_here.strikes
+            if (refused or key.gate.opens_at > now) and key.waits(now):
                 continue
             key.credit += key.weight
             total += key.weight
@@ -179,7 +182,13 @@ class KeyRing:
 
     def waits(self, now: float) -> float:
         """Seconds until any key may be used; 0: now."""
-        return min(key.waits(now) for key in self.keys)
+        soonest = float("inf")
+        for key in self.keys:
+            wait = key.waits(now)
+            if not wait:
+                return 0.0
+            soonest = min(soonest, wait)
+        return soonest
 
     def soonest(self, now: float) -> Key:
         """The key that may be used first."""

@@ -107,12 +107,14 @@ class Average:
 
     def add(self, now: float, sample: float) -> None:
         """Take in one sample."""
-        known = self.value(now)
+        known, passed = self._value, now - self._at
+        if known is not None and passed > 0:
+            known *= exp(-passed / _FORGETS)
         if known is None or (self._peaks and sample >= known):
             self._value = sample
         else:
             # two samples of the same moment share it, as they would in a crowd of calls
-            passed = max(now - self._at, 0.001)
+            passed = passed if passed > 0.001 else 0.001
             self._value = sample + (known - sample) * exp(-passed / _SETTLES)
         self._at = now
 

@@ -7,6 +7,10 @@ must have room. So attempts that are under way at the same time overshoot neithe
 out longer than its estimate can, and then those after it wait for that.
 
 As long as nothing has been heard of a model, a few attempts go ahead as scouts: they bring the first headers.
+
+While plenty is left, headers are read in full only once in a while. Of the others only what is left is looked
+at; what their attempts took is summed up, and subtracted as if no header had told of it before anything else
+is made of what is known.
 """
 
 from __future__ import annotations
@@ -25,10 +29,8 @@ SCOUTS = 8
 _AFTER_REFUSAL = 2  # the same, after the provider has refused one
 _LOOK = 1.0  # seconds after which one who waits for scouts looks again, should nobody call
 _REFUSED = 1.0  # seconds without attempts after a refusal that names no time
+_OFTEN = 1.0  # seconds within which headers are read in full once, while plenty is left
 _LATE = "anthropic-"  # where answers are counted as they are written; others count what is asked for
-
-
-_NOTHING = (0, 0, 0)
 
 
 class Windows:
@@ -45,13 +47,21 @@ class Windows:
         self.line = None if requests is None and tokens is None else Line()
         """Those who wait for room in them; None where there are no numbers."""
 
+    def have_room(self, tokens: int) -> bool:
+        """Whether there is room for a request, even if nothing has come back since the last look."""
+        requests, window = self.requests, self.tokens
+        return (requests is None or requests.used < requests.limit) and (
+            window is None or window.used + tokens <= window.limit
+        )
+
 
 class Limiter:
     """What one model allows; the user's numbers may be those of its provider, shared with other models."""
 
     __slots__ = (
-        "_answer_ahead", "_answer_heard", "_closed_until", "_prompt_ahead", "_prompt_heard", "_rate_limits",
-        "_requests_ahead", "_requests_heard", "_scouts", "_told", "_windows", "counts_tokens", "line",
+        "_answer_ahead", "_answer_heard", "_answer_taken", "_closed_until", "_prompt_ahead", "_prompt_heard",
+        "_prompt_taken", "_rate_limits", "_read_again_at", "_read_headers", "_requests_ahead",
+        "_requests_heard", "_requests_taken", "_scouts", "_told", "_windows", "counts_tokens", "line",
         "settings",
     )  # fmt: skip
 
@@ -64,10 +74,14 @@ class Limiter:
         """Whether the number of tokens makes a difference, as far as is known."""
         self._rate_limits = RateLimits()
         self._told: dict[str, tuple[Unit, Told]] = {}
+        self._read_again_at = float("-inf")  # when headers are read in full, whatever they tell
+        self._read_headers = 0  # how many there were then: where there are more, one may tell something new
         self._scouts = SCOUTS if settings.adaptive else 0  # 0: they have come back
         self._closed_until = float("-inf")
         # reserved, and not in any header that was heard: requests, tokens of prompts, tokens of answers
         self._requests_ahead = self._prompt_ahead = self._answer_ahead = 0
+        # heard of, and not subtracted from what was told
+        self._requests_taken = self._prompt_taken = self._answer_taken = 0
         # all that was ever heard of
         self._requests_heard = self._prompt_heard = self._answer_heard = 0
 
@@ -84,19 +98,21 @@ class Limiter:
     @property
     def left(self) -> dict[str, float]:
         """What the provider told was left of each of its allowances, by the header that tells it."""
-        return {name: told.left for name, (_, told) in self._told.items()}
+        return {name: told.left - self._taken(unit, told) for name, (unit, told) in self._told.items()}
 
     def reserve(self, now: float, prompt: int = 0, answer: int = 0) -> Reservation | float:
         """A reservation of one request and so many tokens, or the seconds until there may be one.
 
         It may be worth looking again before: whoever settles or releases nudges the line.
         """
-        if not self._told and not self._scouts and now >= self._closed_until:
-            requests, tokens = self._windows.requests, self._windows.tokens
-            # there is room even if nothing has come back since the last look
-            if (requests is None or requests.used < requests.limit) and (
-                tokens is None or tokens.used + prompt + answer <= tokens.limit
-            ):
+        tokens = prompt + answer
+        if not self._scouts and now >= self._closed_until and self._windows.have_room(tokens):
+            requests = self._requests_ahead + self._requests_taken + 1
+            tokens += self._prompt_ahead + self._answer_ahead + self._prompt_taken + self._answer_taken
+            for unit, told in self._told.values():
+                if told.left < (requests if unit == "requests" else tokens):
+                    break
+            else:
                 return Reservation(self, now, prompt, answer)
         wait = self._wait(now, prompt, answer, certain=False)
         if self._scouts and self._requests_ahead >= self._scouts:
@@ -113,12 +129,15 @@ class Limiter:
             return
         seconds = _REFUSED if retry_after is None else retry_after
         self._closed_until = max(self._closed_until, now + seconds)
+        self._subtract(now)
         self._told.clear()  # there was less than it told; what the next answer tells is a new beginning
         self._scouts = _AFTER_REFUSAL
         self.line.nudge()
 
     def _wait(self, now: float, prompt: int, answer: int, *, certain: bool) -> float:
         """Seconds until there is room; `certain`: even if nothing of what is under way were used."""
+        self._subtract(now)
+        self._read_again_at = now
         windows = self._windows
         wait = self._closed_until - now
         if windows.requests is not None and (found := windows.requests.wait(now, 1)) > wait:
@@ -144,19 +163,64 @@ class Limiter:
         self._requests_ahead -= 1
         self._prompt_ahead -= one.prompt
         if self.settings.adaptive:
-            readings = self._rate_limits.read(headers, clock)
-            for reading in readings:
-                unit, told = self._told.get(reading.name) or self._new(reading.name, reading.unit)
-                amount = _amount(unit, 1, prompt, 0 if told.late else answer)
-                told.hear(now, one, one.started, reading, amount, self._heard_since(one, unit))
-            if len(readings) != len(self._told):
-                self._charge(now, prompt, answer, but={reading.name for reading in readings})
-            if self._scouts:
-                self._scouts = 0
-                telling = any(unit != "requests" for unit, _ in self._told.values())
-                self.counts_tokens = telling or self._windows.tokens is not None
-        self._has_heard(prompt, answer)
-        self.line.nudge()
+            closely = now >= self._read_again_at or self._scouts or self.line.places
+            if closely or not self._glance(one, headers):
+                self._read(one, now, headers, clock)
+            self._requests_heard += 1
+            self._prompt_heard += prompt
+            self._answer_heard += answer
+        if self.line.places:
+            self.line.nudge()
+
+    def _glance(self, one: Reservation, headers: Mapping[str, str]) -> bool:
+        """Whether each allowance has plenty left, by what is known and by its header, after an attempt."""
+        if len(headers) != self._read_headers:
+            return False
+        prompt, answer = one.counted
+        self._requests_taken += 1
+        self._prompt_taken += prompt
+        self._answer_taken += answer
+        try:
+            for name, (unit, told) in self._told.items():
+                if not told.has_plenty(float(headers[name]), self._taken(unit, told)):
+                    break
+            else:
+                return True
+        except (KeyError, ValueError):
+            pass
+        self._requests_taken -= 1
+        self._prompt_taken -= prompt
+        self._answer_taken -= answer
+        return False
+
+    def _taken(self, unit: Unit, told: Told) -> int:
+        """What is still to be subtracted from an allowance."""
+        answer = 0 if told.late else self._answer_taken
+        return _amount(unit, self._requests_taken, self._prompt_taken, answer)
+
+    def _subtract(self, now: float) -> None:
+        """Subtract what was heard of by a glance."""
+        if self._requests_taken:
+            for unit, told in self._told.values():
+                told.charge(now, self._taken(unit, told))
+            self._requests_taken = self._prompt_taken = self._answer_taken = 0
+
+    def _read(self, one: Reservation, now: float, headers: Mapping[str, str], clock: Now | None) -> None:
+        """Take note of all that headers tell."""
+        self._subtract(now)
+        prompt, answer = one.counted
+        readings = self._rate_limits.read(headers, clock)
+        for reading in readings:
+            unit, told = self._told.get(reading.name) or self._new(reading.name, reading.unit)
+            amount = _amount(unit, 1, prompt, 0 if told.late else answer)
+            told.hear(now, one, one.started, reading, amount, self._heard_since(one, unit))
+        if len(readings) != len(self._told):
+            self._charge(now, prompt, answer, but={reading.name for reading in readings})
+        if self._scouts:
+            self._scouts = 0
+            telling = any(unit != "requests" for unit, _ in self._told.values())
+            self.counts_tokens = telling or self._windows.tokens is not None
+        self._read_again_at, self._read_headers = now + _OFTEN, len(headers)
 
     def _new(self, name: str, unit: Unit) -> tuple[Unit, Told]:
         """An allowance that is told for the first time."""
@@ -174,31 +238,29 @@ class Limiter:
             self._answer_heard - answer,
         )
 
-    def _has_heard(self, prompt: int, answer: int) -> None:
-        self._requests_heard += 1
-        self._prompt_heard += prompt
-        self._answer_heard += answer
-
     def _charge(self, now: float, prompt: int, answer: int, but: Container[str] = ()) -> None:
         """Take an attempt from what was told, where no header tells what it took."""
         for name, (unit, told) in self._told.items():
             if name not in but:
                 told.charge(now, _amount(unit, 1, prompt, answer))
 
-    def _end(self, one: Reservation, now: float, by: int) -> None:
-        """Give back what a reservation held ahead; `by` is how far off its estimate of tokens was."""
+    def _end(self, one: Reservation, now: float, tokens: int) -> None:
+        """Give back what a reservation held ahead; it took so many tokens."""
         self._answer_ahead -= one.answer
         if not one.was_heard:
             self._requests_ahead -= 1
             self._prompt_ahead -= one.prompt
-        windows = self._windows
-        if windows.tokens is not None and one.token_slot is not None:
-            windows.held -= one.prompt + one.answer
-            windows.tokens.correct(now, one.token_slot, by)
+        windows, slot = self._windows, one.token_slot
+        if slot is not None and windows.tokens is not None:
+            held = one.prompt + one.answer
+            windows.held -= held
+            windows.tokens.correct(now, slot, tokens - held)
 
     def _settle(self, one: Reservation, now: float, prompt: int, answer: int) -> None:
         if not one.was_heard:
-            self._has_heard(prompt, answer)
+            self._requests_heard += 1
+            self._prompt_heard += prompt
+            self._answer_heard += answer
             if self._told:
                 self._charge(now, prompt, answer)
         elif self._told:
@@ -209,14 +271,14 @@ class Limiter:
                     by = _amount(unit, 0, prompt - one.counted[0], answer - one.counted[1])
                     if by:
                         told.settle(now, one, one.heard_at, by)
-        self._end(one, now, prompt + answer - one.prompt - one.answer)
-        if self.line:
+        self._end(one, now, prompt + answer)
+        if self.line.places:
             self.line.nudge()
 
     def _release(self, one: Reservation, now: float) -> None:
         if self._windows.requests is not None and one.request_slot is not None:
             self._windows.requests.correct(now, one.request_slot, -1)
-        self._end(one, now, -one.prompt - one.answer)
+        self._end(one, now, 0)
         self.line.nudge()
 
 
@@ -228,18 +290,19 @@ class Reservation:
         "token_slot", "was_heard",
     )  # fmt: skip
 
+    before: tuple[int, int, int]  # what was heard of before it began, where headers are listened to
+    counted: tuple[int, int]  # tokens of prompt and answer that the headers count, once they are heard
+    heard_at: float
+
     def __init__(self, limiter: Limiter, now: float, prompt: int, answer: int) -> None:
-        windows = limiter._windows
         self._limiter: Limiter | None = limiter
         self.was_heard = False
-        self.heard_at = 0.0
-        self.counted = prompt, answer
         self.started = now
         self.prompt = prompt
         self.answer = answer
-        self.before = _NOTHING
         if limiter.settings.adaptive:
             self.before = limiter._requests_heard, limiter._prompt_heard, limiter._answer_heard
+        windows = limiter._windows
         self.request_slot: Slot | None = None
         self.token_slot: Slot | None = None
         if windows.requests is not None:
@@ -265,8 +328,7 @@ class Reservation:
         if self._limiter is not None and not self.was_heard:
             self.was_heard = True
             self.heard_at = now
-            if took is not None:
-                self.counted = took
+            self.counted = (self.prompt, self.answer) if took is None else took
             self._limiter._hear(self, now, headers, clock)
 
     def settle(self, now: float, prompt: int | None = None, answer: int | None = None) -> None:

@@ -45,8 +45,8 @@ class Standing:
     def waits(self, now: float) -> float:
         """Seconds until an attempt may pass gate and breaker and has a key; 0 where it may now."""
         wait = self.gate.opens_at - now
-        if self.keys is not None:
-            wait = max(wait, self.keys.waits(now))
-        if self.breaker is not None:
-            wait = max(wait, self.breaker.waits(now))
+        if self.keys is not None and (until := self.keys.waits(now)) > wait:
+            wait = until
+        if self.breaker is not None and (until := self.breaker.waits(now)) > wait:
+            wait = until
         return wait if wait > 0.0 else 0.0

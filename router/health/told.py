@@ -18,6 +18,7 @@ from turnout.providers.rate_limits import Reading
 _STEADY = 1.5  # seconds that a reset may move by rounding alone
 _PRECISE = 2.0  # seconds that a reset must be away for its pace to be believed
 _PERIOD = 60.0
+_PLENTY = 0.5  # of the whole allowance
 
 
 class Told:
@@ -103,6 +104,13 @@ class Told:
         if self.left > remaining:
             self.left = remaining
             self._basis, self._counts_from = request, now
+
+    def has_plenty(self, remaining: float, taken: int) -> bool:
+        """Whether a header tells of no less than is known, and that is so much that nobody need look closer.
+
+        `taken` is what is not subtracted yet of what was heard of.
+        """
+        return self.limit * _PLENTY <= self.left - taken <= remaining
 
     def settle(self, now: float, request: object, heard_at: float, by: int) -> None:
         """A request that was heard of took so much more than was thought, or less."""

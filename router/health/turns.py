@@ -35,51 +35,37 @@ class Turns:
         """Attempts that wait for their turn."""
         return len(self._waiting)
 
-    def at_once(self) -> Turn | None:
-        """A turn, where there is one and nobody waits for it."""
-        if self._taken >= self.places or self._waiting:
-            return None
-        self._taken += 1
-        return Turn(self)
+    def at_once(self) -> bool:
+        """Take a turn, where there is one and nobody waits for it; whether that was so.
 
-    async def take(self) -> Turn:
-        """A turn, waited for; one that is cancelled while it waits holds none."""
-        turn = self.at_once()
-        if turn is not None:
-            return turn
+        Whoever has taken a turn calls `over` once.
+        """
+        if self._taken >= self.places or self._waiting:
+            return False
+        self._taken += 1
+        return True
+
+    async def take(self) -> None:
+        """Wait for a turn and take it; one that is cancelled while it waits has none."""
+        if self.at_once():
+            return
         waiter = _Waiter()
         self._waiting.append(waiter)
         try:
             await waiter.called.wait()
         except BaseException:
             if waiter.called.is_set():
-                self._next()
+                self.over()
             else:
                 self._waiting.remove(waiter)
             raise
-        return Turn(self)
 
-    def _next(self) -> None:
+    def over(self) -> None:
         """Hand a turn that is over to whoever has waited longest."""
         if self._waiting:
             self._waiting.popleft().called.set()
         else:
             self._taken -= 1
-
-
-class Turn:
-    """A place among the attempts that run."""
-
-    __slots__ = ("_turns",)
-
-    def __init__(self, turns: Turns) -> None:
-        self._turns: Turns | None = turns
-
-    def over(self) -> None:
-        """Make room for the next; does nothing the second time."""
-        turns, self._turns = self._turns, None
-        if turns is not None:
-            turns._next()
 
 
 class _Waiter:
@@ -94,24 +80,25 @@ class _Waiter:
 class Line:
     """Those who wait for an allowance, in order; only the first of them looks whether there is enough."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("places",)
 
     def __init__(self) -> None:
-        self._places: deque[Place] = deque()
+        self.places: deque[Place] = deque()
+        """Those who wait, in order."""
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
 
     def join(self) -> Place:
         """The last place in the line; whoever has it leaves it again by `leave`."""
         place = Place(self)
-        self._places.append(place)
+        self.places.append(place)
         return place
 
     def nudge(self) -> None:
         """Have the first look again, since something has changed."""
-        if self._places:
-            self._places[0].event.set()
+        if self.places:
+            self.places[0].event.set()
 
 
 class Place:
@@ -126,7 +113,7 @@ class Place:
 
     async def first(self) -> None:
         """Wait until nobody is before this place."""
-        while self._line._places[0] is not self:
+        while self._line.places[0] is not self:
             await self.event.wait()
             self.event = anyio.Event()
 
@@ -145,5 +132,5 @@ class Place:
 
     def leave(self) -> None:
         """Give the place up; whoever is now the first gets to know."""
-        self._line._places.remove(self)
+        self._line.places.remove(self)
         self._line.nudge()

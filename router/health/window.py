@@ -41,15 +41,11 @@ class Window:
 
     def wait(self, now: float, amount: int) -> float:
         """Seconds until so much may be taken; 0 where it may now. More than all of it counts as all of it."""
-        slots = self._slots
-        while slots and slots[0].ends_at <= now:
-            slot = slots.popleft()
-            slot.live = False
-            self.used -= slot.amount
+        self._forget(now)
         excess = self.used + min(amount, self.limit) - self.limit
         if excess <= 0:
             return 0.0
-        for slot in slots:
+        for slot in self._slots:
             excess -= slot.amount
             if excess <= 0:
                 return slot.ends_at - now
@@ -61,6 +57,7 @@ class Window:
         if slots and now < slots[-1].ends_at - self.period:
             slot = slots[-1]
         else:
+            self._forget(now)  # seldom enough, and nobody may have had to wait for a long time
             slot = Slot((now // self._width + 1) * self._width + self.period)
             slots.append(slot)
         slot.amount += amount
@@ -74,3 +71,11 @@ class Window:
         elif slot.live:
             slot.amount += by
             self.used += by
+
+    def _forget(self, now: float) -> None:
+        """Give back what has left the window."""
+        slots = self._slots
+        while slots and slots[0].ends_at <= now:
+            slot = slots.popleft()
+            slot.live = False
+            self.used -= slot.amount

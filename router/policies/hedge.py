@@ -101,9 +101,9 @@ class _Hedged(Race[Reply]):
                 standing.latency.hedged(self._after, whole=not self._call.streaming)
         return reply
 
-    async def first(self) -> Reply:
+    def first(self) -> Awaitable[Reply]:
         """The call as it would be without a hedge."""
-        return await self._inner(self._call)
+        return self._inner(self._call)
 
     def due(self) -> Callable[[], Awaitable[Reply]] | float | None:
         """The second run; where another target is waited for than when the alarm was set, its time."""

@@ -27,7 +27,7 @@ from ..estimating import answer_limit, prompt_tokens, usage_of
 from ..fitting import was_skipped
 from ..health.calibration import LONG, Calibration
 from ..health.limiter import Limiter, Reservation
-from ..health.turns import Turn, Turns
+from ..health.turns import Turns
 from ..pipeline import Call, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 from .account import Books
@@ -63,10 +63,14 @@ def limits(books: Books) -> Layer:
             except BaseException:
                 held.given_up(sent=call.journal.sent != sent)
                 raise
-            if limiter is not None:
-                # where there are several keys, each has an allowance of its own
-                listens = standing.keys is None and limiter.settings.adaptive
-                held.heard(limiter, reply, reply.headers if listens else _SILENT)
+            # where there are several keys, each has an allowance of its own
+            listens = limiter is not None and standing.keys is None and limiter.settings.adaptive
+            headers = reply.headers if listens else _SILENT
+            usage = reply.usage
+            if reply.end == "completed" and usage is not None:
+                held.used(usage, headers)
+                return reply
+            held.heard(headers)
             if reply.end is None:
                 reply.when_ended(held.ended)
             else:
@@ -82,7 +86,7 @@ class _Held:
     """What one attempt holds of its target's limits."""
 
     __slots__ = (
-        "answer", "calibration", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turn",
+        "answer", "calibration", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turns",
     )  # fmt: skip
 
     def __init__(self, call: Call, limiter: Limiter | None, calibration: Calibration, clock: Clock) -> None:
@@ -90,54 +94,55 @@ class _Held:
         self.limiter = limiter
         self.calibration = calibration
         self.clock = clock
-        self.turn: Turn | None = None
+        self.turns: Turns | None = None  # of which it has taken one
         self.reservation: Reservation | None = None
         self.estimated = self.prompt = self.answer = 0
 
     def estimate(self) -> None:
         """Guess what the attempt will take."""
         call, calibration = self.call, self.calibration
-        self.estimated = prompt_tokens(call.request)
-        self.prompt = calibration.prompt(self.estimated)
+        self.estimated = estimated = prompt_tokens(call.request)
+        self.prompt = calibration.prompt(estimated)
         most = answer_limit(call.request, call.target.target.overrides)
         self.answer = calibration.answer() if most is None else most
 
     def take_at_once(self, turns: Turns | None) -> bool:
         """Take all that is needed, where it is there and nobody waits for it."""
         if turns is not None:
-            self.turn = turns.at_once()
-            if self.turn is None:
+            if not turns.at_once():
                 return False
+            self.turns = turns
         limiter = self.limiter
         if limiter is None:
             return True
-        if not limiter.line:
-            found = limiter.reserve(self.clock.monotonic(), self.prompt, self.answer)
-            if isinstance(found, Reservation):
-                self.reservation = found
-                return True
-        return False
+        if limiter.line.places:
+            return False
+        found = limiter.reserve(self.clock.monotonic(), self.prompt, self.answer)
+        if not isinstance(found, Reservation):
+            return False
+        self.reservation = found
+        return True
 
     def soonest(self, now: float) -> float:
         """Seconds until there may be room, whatever those take who are under way."""
         return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
 
-    def heard(self, limiter: Limiter, reply: Reply, headers: Mapping[str, str]) -> None:
-        """An answer has begun, and may be there as a whole."""
-        reservation = self.reservation
-        if reservation is None:
-            return
-        now = self.clock.monotonic()
-        usage = reply.usage
-        if reply.end != "completed" or usage is None:
-            reservation.heard(now, headers, self.clock.now)
-            return
-        prompt, answer = usage.prompt_tokens, usage.completion_tokens
-        if headers or limiter.scouting:
-            reservation.heard(now, headers, self.clock.now, (prompt, answer))
-        reservation.settle(now, prompt, answer)
-        self.reservation = None
-        self._learn(usage)
+    def used(self, usage: Usage, headers: Mapping[str, str]) -> None:
+        """An answer is there as a whole, and took so much."""
+        reservation, limiter = self.reservation, self.limiter
+        if reservation is not None and limiter is not None:
+            now = self.clock.monotonic()
+            prompt, answer = usage.prompt_tokens, usage.completion_tokens
+            if headers or limiter.scouting:
+                reservation.heard(now, headers, self.clock.now, (prompt, answer))
+            reservation.settle(now, prompt, answer)
+            self._learn(usage)
+        self._over()
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """An answer has begun."""
+        if self.reservation is not None:
+            self.reservation.heard(self.clock.monotonic(), headers, self.clock.now)
 
     def ended(self, reply: Reply) -> None:
         """An answer that had begun is at its end."""
@@ -189,8 +194,9 @@ class _Held:
         self._over()
 
     def _over(self) -> None:
-        if self.turn is not None:
-            self.turn.over()
+        turns, self.turns = self.turns, None
+        if turns is not None:
+            turns.over()
 
     def _learn(self, usage: Usage) -> None:
         calibration = self.calibration
@@ -218,14 +224,15 @@ async def _wait(books: Books, held: _Held, turns: Turns | None) -> None:
     try:
         if held.soonest(began) <= patience:
             with anyio.move_on_after(patience):
-                if turns is not None and held.turn is None:
-                    held.turn = await turns.take()
+                if turns is not None and held.turns is None:
+                    await turns.take()
+                    held.turns = turns
                 if held.limiter is None or await _in_line(held, held.limiter, began + patience):
                     return
     except BaseException:
         held.release()
         raise
-    has_turn = turns is None or held.turn is not None
+    has_turn = turns is None or held.turns is not None
     held.release()
     _turn_away(books, held, has_turn=has_turn)
 

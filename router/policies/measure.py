@@ -11,7 +11,6 @@ from turnout.config.sections import Kind
 from turnout.providers.errors import AttemptTimeoutError, ProviderError
 
 from ..clock import Clock
-from ..health.in_flight import Guard
 from ..health.latency import Latency
 from ..health.standing import Standing
 from ..pipeline import Call, Handler, Layer, Reply
@@ -34,16 +33,21 @@ def measure(clock: Clock) -> Layer:
             standing = call.target.standing
             if standing is None:
                 return await inner(call)
-            attempt = _Measured(standing, clock, whole=not call.streaming)
+            whole = not call.streaming
+            began = clock.monotonic()
+            in_flight = standing.in_flight
+            in_flight.count += 1
             try:
                 reply = await inner(call)
             except BaseException as error:
-                attempt.broken(error)
+                in_flight.count -= 1
+                _broken(standing.latency, error, clock.monotonic(), began, whole=whole)
                 raise
             if reply.end is None:
-                reply.when_ended(attempt.ended)
+                reply.when_ended(_Going(standing, clock, began, whole=whole).ended)
             else:
-                attempt.ended(reply)
+                in_flight.count -= 1
+                _ended(standing.latency, reply, clock.monotonic(), began, whole=whole)
             return reply
 
         return measured
@@ -51,43 +55,45 @@ def measure(clock: Clock) -> Layer:
     return layer
 
 
-class _Measured(Guard):
-    """One attempt, counted and timed."""
+class _Going:
+    """An attempt whose answer has begun, and goes on."""
 
-    __slots__ = ("_began", "_clock", "_latency", "_whole")
+    __slots__ = ("_began", "_clock", "_standing", "_whole")
 
-    def __init__(self, standing: Standing, clock: Clock, *, whole: bool) -> None:
-        super().__init__(standing.in_flight)
-        self._latency: Latency = standing.latency
+    def __init__(self, standing: Standing, clock: Clock, began: float, *, whole: bool) -> None:
+        self._standing = standing
         self._clock = clock
+        self._began = began
         self._whole = whole
-        self._began = clock.monotonic()
 
     def ended(self, reply: Reply) -> None:
-        """Its answer has ended, in whatever way."""
-        self.leave()
-        now = self._clock.monotonic()
-        if reply.end == "failed":
-            self._latency.failed(now, now - self._began)
-        elif self._whole:
-            if reply.end == "completed":
-                self._latency.observe_whole(now, now - self._began)
-        elif reply.first_token_at is not None:
-            first = reply.first_token_at
-            self._latency.observe(now, first - self._began, _pace(reply, now - first))
+        """Its answer has ended, in whatever way; called once."""
+        self._standing.in_flight.count -= 1
+        _ended(self._standing.latency, reply, self._clock.monotonic(), self._began, whole=self._whole)
 
-    def broken(self, error: BaseException) -> None:
-        """It came to nothing before its answer began."""
-        self.leave()
-        now = self._clock.monotonic()
-        seconds = now - self._began
-        if isinstance(error, ProviderError):
-            if isinstance(error, AttemptTimeoutError):
-                self._latency.outlasted(now, seconds, whole=self._whole)
-            elif not isinstance(error, TargetRejectedError) and error.kind not in _OF_THE_REQUEST:
-                self._latency.failed(now, seconds)
-        elif not isinstance(error, Exception):
-            self._latency.outlasted(now, seconds, whole=self._whole)
+
+def _ended(latency: Latency, reply: Reply, now: float, began: float, *, whole: bool) -> None:
+    """An answer that had begun has ended."""
+    if reply.end == "failed":
+        latency.failed(now, now - began)
+    elif whole:
+        if reply.end == "completed":
+            latency.observe_whole(now, now - began)
+    elif reply.first_token_at is not None:
+        first = reply.first_token_at
+        latency.observe(now, first - began, _pace(reply, now - first))
+
+
+def _broken(latency: Latency, error: BaseException, now: float, began: float, *, whole: bool) -> None:
+    """An attempt came to nothing before its answer began."""
+    seconds = now - began
+    if isinstance(error, ProviderError):
+        if isinstance(error, AttemptTimeoutError):
+            latency.outlasted(now, seconds, whole=whole)
+        elif not isinstance(error, TargetRejectedError) and error.kind not in _OF_THE_REQUEST:
+            latency.failed(now, seconds)
+    elif not isinstance(error, Exception):
+        latency.outlasted(now, seconds, whole=whole)
 
 
 def _pace(reply: Reply, seconds: float) -> float | None:

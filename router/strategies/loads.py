@@ -6,7 +6,7 @@ from decimal import Decimal
 from random import Random
 
 from .shares import alive
-from .snapshot import Candidate, Snapshot
+from .snapshot import Snapshot
 
 _NOTHING = Decimal(0)
 
@@ -22,11 +22,12 @@ def least_latency(snapshot: Snapshot, random: Random) -> list[int]:
     places = alive(snapshot)
     if len(places) < 2:
         return places
-    candidates, tokens = snapshot.candidates, snapshot.tokens
-    seconds = {place: _seconds(candidates[place], tokens) for place in places}
-    known = [each for each in seconds.values() if each is not None]
-    usual = sum(known) / len(known) if known else 1.0
-    scores = {place: _score(each, candidates[place].in_flight, usual) for place, each in seconds.items()}
+    scores = _scores(snapshot)
+    if len(places) == 2:
+        one, other = places
+        if scores[one] == scores[other]:
+            return places if random.random() < 0.5 else [other, one]
+        return places if scores[one] < scores[other] else [other, one]
     random.shuffle(places)
     first = min(places[:2], key=scores.__getitem__)  # what is first by chance wins where they are equal
     places.remove(first)
@@ -59,16 +60,27 @@ def least_cost(snapshot: Snapshot, _random: Random) -> list[int]:
     return sorted(places, key=lambda place: _dearness(candidates[place].cost))
 
 
-def _seconds(candidate: Candidate, tokens: int) -> float | None:
-    if candidate.first_token is None:
-        return None
-    return candidate.first_token + tokens * (candidate.per_token or 0.0)
-
-
-def _score(seconds: float | None, in_flight: int, usual: float) -> float:
-    if seconds is None:
-        return usual * (in_flight + 1) if in_flight else -1.0
-    return seconds * (in_flight + 1)
+def _scores(snapshot: Snapshot) -> list[float]:
+    """How long each candidate would take, by the attempts that it would have in flight."""
+    tokens = snapshot.tokens
+    scores = []
+    total, known = 0.0, 0
+    for candidate in snapshot.candidates:
+        seconds = candidate.first_token
+        if seconds is None or candidate.weight <= 0:
+            scores.append(-1.0)
+            continue
+        if candidate.per_token is not None:
+            seconds += tokens * candidate.per_token
+        total += seconds
+        known += 1
+        scores.append(seconds * (candidate.in_flight + 1))
+    if known < len(scores):
+        usual = total / known if known else 1.0
+        for place, candidate in enumerate(snapshot.candidates):
+            if candidate.first_token is None and candidate.in_flight:
+                scores[place] = usual * (candidate.in_flight + 1)
+    return scores
 
 
 def _affordable(cost: Decimal | None, most: Decimal) -> bool:

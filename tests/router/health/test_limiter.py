@@ -186,3 +186,43 @@ def test_models_share_their_providers_numbers() -> None:
     taken(one, 100.0)
     assert wait(two, 100.0) > 59
     assert one.line is two.line
+
+
+def heard(limiter: Limiter, now: float, told: dict[str, str]) -> None:
+    """An attempt of a hundred tokens that came back at once."""
+    one = taken(limiter, now)
+    one.heard(now, told)
+    one.settle(now, 100, 0)
+
+
+def test_while_plenty_is_left_of_most_answers_only_that_is_looked_at() -> None:
+    limiter = learned(5900)
+    heard(limiter, 100.2, headers(5800, "what nobody reads"))
+    heard(limiter, 100.4, headers(5990, "nor this"))
+    assert limiter.left == {"x-ratelimit-remaining-tokens": 5700.0}  # no header is believed for the better
+    heard(limiter, 101.0, headers(5990))
+    assert limiter.left == {"x-ratelimit-remaining-tokens": 5990.0}
+
+
+def test_a_header_that_tells_of_less_than_is_known_is_believed_at_once() -> None:
+    limiter = learned(5900)
+    heard(limiter, 100.2, headers(5400))  # somebody else uses the same account
+    assert limiter.left == {"x-ratelimit-remaining-tokens": 5400.0}
+    heard(limiter, 100.4, headers(200))
+    assert wait(limiter, 100.5, 201) > 0
+
+
+def test_an_allowance_that_is_told_for_the_first_time_is_not_overlooked() -> None:
+    limiter = learned(5900)
+    heard(limiter, 100.2, {**headers(5800), **headers(0, unit="requests", limit=60)})
+    assert wait(limiter, 100.3) > 0
+
+
+def test_what_was_only_looked_at_is_not_forgotten() -> None:
+    """Neither by who asks for room, nor where the reset comes before anything else is read."""
+    limiter = learned(5900, "1.500s")
+    for _ in range(20):
+        heard(limiter, 100.2, headers(5900))
+    taken(limiter, 100.3, 3900)
+    assert wait(limiter, 100.3) > 0
+    assert wait(limiter, 101.6, FULL - 1900) > 0  # it is not known whether the reset knows of them
