@@ -11,13 +11,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 from sniffio import current_async_library
-
-if TYPE_CHECKING:
-    from .ringing import SetAlarm
 
 T = TypeVar("T")
 
@@ -27,9 +24,10 @@ _LEAVING = 5.0  # seconds that leaving a value may take, whatever has been cance
 class Race(ABC, Generic[T]):
     """One race; subclasses say what the two runs are. Made anew for each."""
 
-    __slots__ = ("_first", "_second", "decided")
+    __slots__ = ("_second", "around_first", "decided")
 
-    _first: anyio.CancelScope  # around the first run
+    around_first: anyio.CancelScope
+    """Around the first run; made by the engine."""
 
     def __init__(self) -> None:
         self.decided = False
@@ -66,56 +64,17 @@ class Race(ABC, Generic[T]):
     async def leave(self, value: T) -> None:
         """Leave a value that was not needed."""
 
-    async def run(self, after: float) -> T:
+    def run(self, after: float) -> Coroutine[Any, Any, T]:
         """The value of whichever run has one first; the second is begun after so many seconds.
 
         Raises the error of the first run where neither has a value.
         """
-        set_alarm = _alarm_on(current_async_library())
-        if set_alarm is None:
-            return await self._grouped(after)
-        self._first, alarm = set_alarm(self, after)
-        try:
-            return await self._decide()
-        finally:
-            alarm.cancel()
+        return _engine(current_async_library())(self, after)
 
     def begins(self) -> tuple[Coroutine[Any, Any, None], _Second[T]]:
         """What the second task does, from the moment the time is up, and what has to hear of its end."""
         self._second = second = _Second[T]()
         return self._beside(second), second
-
-    async def _grouped(self, after: float) -> T:
-        """The race on an engine that offers nothing cheaper than a second task from the start."""
-        value: T | None = None
-        error: Exception | None = None
-        self._first = anyio.CancelScope()
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._later, after)
-                try:
-                    value = await self._decide()
-                except Exception as caught:  # noqa: BLE001 - raised outside: the group would wrap it
-                    error = caught
-                tasks.cancel_scope.cancel()
-        except BaseException:
-            await self._leave(value)
-            raise
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error
-        assert value is not None  # noqa: S101 - there is one or the other
-        return value
-
-    async def _later(self, after: float) -> None:
-        await anyio.sleep(after)
-        beside, second = self.begins()
-        try:
-            await beside
-        finally:
-            second.ended()
 
     async def _beside(self, second: _Second[T]) -> None:
         """The second task."""
@@ -131,23 +90,23 @@ class Race(ABC, Generic[T]):
             except Exception as error:  # noqa: BLE001 - the first task raises it, where it has to be
                 second.failure = error
                 if not self.forgives(error):
-                    self._first.cancel()
+                    self.around_first.cancel()
 
     async def _compete(self, run: Callable[[], Awaitable[T]], second: _Second[T]) -> None:
         second.begun = True
         value = await run()
         if self.decided:
-            await self._leave(value)
+            await self.leave_any(value)
         else:
             second.won = value
-            self._first.cancel()
+            self.around_first.cancel()
 
-    async def _decide(self) -> T:
+    async def decide(self) -> T:
         """The first run, and what comes of the race."""
         value: T | None = None
         error: Exception | None = None
         try:
-            with self._first:
+            with self.around_first:
                 try:
                     value = await self.first()
                 except Exception as caught:  # noqa: BLE001 - raised once the second task is over
@@ -165,9 +124,9 @@ class Race(ABC, Generic[T]):
                 if second is not None:
                     await second.stop()
             finally:
-                await self._leave(value)
+                await self.leave_any(value)
                 if second is not None:
-                    await self._leave(second.won)
+                    await self.leave_any(second.won)
             raise
         try:
             if second is not None and (second.won is not None or second.failure is not None):
@@ -184,18 +143,19 @@ class Race(ABC, Generic[T]):
         won, failure = second.won, second.failure
         wrong = next((one for one in (error, failure) if one is not None and not self.forgives(one)), None)
         if wrong is not None:
-            await self._leave(value)
-            await self._leave(won)
+            await self.leave_any(value)
+            await self.leave_any(won)
             raise wrong
         if won is not None:
-            await self._leave(value)
+            await self.leave_any(value)
             return won
         if error is not None:
             raise error
         assert value is not None  # noqa: S101 - as above
         return value
 
-    async def _leave(self, value: T | None) -> None:
+    async def leave_any(self, value: T | None) -> None:
+        """Leave a value that was not needed, if there is one, whatever has been cancelled."""
         if value is not None:
             with anyio.move_on_after(_LEAVING, shield=True):
                 await self.leave(value)
@@ -251,11 +211,19 @@ class _Second(Generic[T]):
             await self._over.wait()
 
 
-@cache
-def _alarm_on(library: str) -> SetAlarm | None:
-    """What an engine offers that is cheaper than a second task which sleeps until it is time."""
-    if library != "asyncio":
-        return None
-    from .ringing import set_alarm  # here: programs on trio need not import asyncio
+class _Engine(Protocol):
+    """Runs a race, and begins its second task once it is time."""
 
-    return set_alarm
+    def __call__(self, race: Race[T], after: float) -> Coroutine[Any, Any, T]: ...
+
+
+@cache
+def _engine(library: str) -> _Engine:
+    """The way in which races are run under an event loop; programs on one need not import the other."""
+    if library == "asyncio":
+        from . import ringing
+
+        return ringing.run
+    from . import waking
+
+    return waking.run

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 import anyio
 import pytest
+import trio
 from virtual_time import run_virtually
 
 from turnout.racing import Race
@@ -302,6 +303,31 @@ def test_an_event_loop_that_is_shut_down_waits_for_no_second_task() -> None:
         assert anyio.current_time() == 1
 
     run_virtually(program, "asyncio")
+
+
+def test_what_breaks_the_second_task_under_trio_is_in_no_group() -> None:
+    class StopError(BaseException):
+        """Nobody forgives it, and nobody catches it."""
+
+    async def program() -> None:
+        first = Gives("first", 9)
+        with pytest.raises(StopError):
+            await Two(first, Gives("second", 1, StopError())).run(1)  # type: ignore[arg-type]  # on purpose
+        assert first.ended == "cancelled at 2"
+
+    run_virtually(program, "trio")
+
+
+def test_a_caller_under_trio_who_gives_up_is_told_so_in_no_group() -> None:
+    async def program() -> None:
+        for after in (1, 5):  # with a second run under way, and before there is one
+            with trio.move_on_after(3) as scope:
+                with pytest.raises(trio.Cancelled):
+                    await Two(Gives("first", 9), Gives("second", 9)).run(after)
+                await trio.lowlevel.checkpoint()
+            assert scope.cancelled_caught
+
+    run_virtually(program, "trio")
 
 
 def test_what_the_caller_has_set_is_known_to_both_and_stays_as_it_was(backend: str) -> None:
