@@ -11,14 +11,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import anyio
 from sniffio import current_async_library
 
+if TYPE_CHECKING:
+    from .ringing import Bell
+
 T = TypeVar("T")
 
 _LEAVING = 5.0  # seconds that leaving a value may take, whatever has been cancelled around it
+
+
+class Course:
+    """Where the races of one layer are run, and what they share."""
+
+    __slots__ = ("bell",)
+
+    def __init__(self) -> None:
+        self.bell: Bell | None = None
+        """Rings for those that are due, where the event loop has timers."""
 
 
 class Race(ABC, Generic[T]):
@@ -64,12 +77,13 @@ class Race(ABC, Generic[T]):
     async def leave(self, value: T) -> None:
         """Leave a value that was not needed."""
 
-    def run(self, after: float) -> Coroutine[Any, Any, T]:
+    def run(self, after: float, course: Course) -> Coroutine[Any, Any, T]:
         """The value of whichever run has one first; the second is begun after so many seconds.
 
+        Nothing but a timer is shared by the races of one course.
         Raises the error of the first run where neither has a value.
         """
-        return _engine(current_async_library())(self, after)
+        return _engine(current_async_library())(self, after, course)
 
     def begins(self) -> tuple[Coroutine[Any, Any, None], _Second[T]]:
         """What the second task does, from the moment the time is up, and what has to hear of its end."""
@@ -214,7 +228,7 @@ class _Second(Generic[T]):
 class _Engine(Protocol):
     """Runs a race, and begins its second task once it is time."""
 
-    def __call__(self, race: Race[T], after: float) -> Coroutine[Any, Any, T]: ...
+    def __call__(self, race: Race[T], after: float, course: Course) -> Coroutine[Any, Any, T]: ...
 
 
 @cache

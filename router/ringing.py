@@ -1,37 +1,81 @@
-"""The second task of a race under asyncio, which is not made before the time is up.
+"""The second tasks of races under asyncio, which are not made before it is time.
 
-Nearly all races are over by then; those had an entry in the event loop's table of timers, at a tenth of what
-a task costs that sleeps until it is needed. The race waits for its second task, as a task group would.
+Nearly all races are over by then. So that those need no timer either, all races of a layer share one: it is
+set for the first of them to be due, and left alone when that one is over in time. When it rings, it looks who
+is due, and is set again for the next. A race waits for its second task, as a task group would.
 """
 
 from __future__ import annotations
 
-from asyncio import get_running_loop  # noqa: TID251 - see above
+from asyncio import AbstractEventLoop, get_running_loop  # noqa: TID251 - see above
+from contextvars import Context, copy_context
 from functools import cache
+from math import inf
 from typing import Any, TypeVar
 
 from anyio import CancelScope
 
-from .racing import Race
+from .racing import Course, Race
 
 T = TypeVar("T")
 
+_APART = 0.01  # seconds between two rings at the least: where a crowd stalls, looking who is due is no trifle
 
-async def run(race: Race[T], after: float) -> T:
+
+async def run(race: Race[T], after: float, course: Course) -> T:
     """See `Race.run`."""
+    bell = course.bell
+    if bell is None:
+        bell = course.bell = Bell()
     race.around_first = _kind_of_scope()()
-    alarm = get_running_loop().call_later(after, _ring, race)
+    bell.add(race, after)
     try:
         return await race.decide()
     finally:
-        alarm.cancel()
+        bell.due.pop(race, None)
 
 
-def _ring(race: Race[Any]) -> None:
-    if race.decided:
-        return
+class Bell:
+    """Begins the second tasks of races once they are due."""
+
+    __slots__ = ("_loop", "_rings_at", "due")
+
+    def __init__(self) -> None:
+        self.due: dict[Race[Any], tuple[float, Context]] = {}
+        """When, on the event loop's time, and in which context; whoever is over by then takes itself out."""
+        self._loop: AbstractEventLoop | None = None
+        self._rings_at = inf
+
+    def add(self, race: Race[Any], after: float) -> None:
+        """Begin a race's second task after so many seconds, unless it is taken out before."""
+        loop = get_running_loop()
+        if loop is not self._loop:  # the one before is closed, and its timer with it
+            self._loop, self._rings_at, self.due = loop, inf, {}
+        due = loop.time() + after
+        self.due[race] = due, copy_context()
+        if due < self._rings_at:
+            self._set(loop, due)
+
+    def _set(self, loop: AbstractEventLoop, moment: float) -> None:
+        self._rings_at = moment
+        loop.call_at(moment, self._ring, loop, moment, context=Context())  # nobody's own
+
+    def _ring(self, loop: AbstractEventLoop, moment: float) -> None:
+        if moment != self._rings_at or loop is not self._loop:
+            return  # another was set for an earlier time, and has seen to the rest
+        self._rings_at = inf
+        for race in [race for race, (due, _) in self.due.items() if due <= moment]:
+            _, context = self.due.pop(race)
+            if not race.decided:
+                _begin(race, loop, context)
+        if self.due:
+            soonest = min(due for due, _ in self.due.values())
+            self._set(loop, max(soonest, moment + _APART))
+
+
+def _begin(race: Race[Any], loop: AbstractEventLoop, context: Context) -> None:
     beside, second = race.begins()
-    task = get_running_loop().create_task(beside)
+    task = loop.create_task(beside, context=context)
     second.task = task  # held there, for the loop itself holds it weakly
     # not by the task itself: one that is cancelled before its first step takes none
     task.add_done_callback(second.ended)

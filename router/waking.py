@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import trio
 from anyio import CancelScope
 
-from .racing import Race
+from .racing import Course, Race
 
 T = TypeVar("T")
 
 
-async def run(race: Race[T], after: float) -> T:
+async def run(race: Race[T], after: float, course: Course) -> T:  # noqa: ARG001 - others need it
     """See `Race.run`."""
     race.around_first = CancelScope()
     value: T | None = None

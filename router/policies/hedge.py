@@ -32,13 +32,14 @@ from ..events import Events
 from ..foreseeing import foreseen_cost
 from ..pipeline import DEADLINE, Call, Handler, Layer, Reply
 from ..plans import PlannedTarget
-from ..racing import Race
+from ..racing import Course, Race
 from ..rejecting import TargetRejectedError
 from .fallback import final_error
 
 
 def hedge(clock: Clock, events: Events) -> Layer:
     """Ask the next target as well when the first has said nothing for a while."""
+    course = Course()
 
     def layer(inner: Handler) -> Handler:
         async def hedged(call: Call) -> Reply:
@@ -51,7 +52,16 @@ def hedge(clock: Clock, events: Events) -> Layer:
             if after is None:
                 return await inner(call)
             call.journal.taken = [call.target]
-            return await _Hedged(inner, call, settings, after, clock, events).answer()
+            race = _Hedged(inner, call, settings, after, clock, events)
+            try:
+                reply = await race.run(after, course)
+            except (ProviderError, UnsupportedError, AllTargetsFailedError) as error:
+                if race.is_said_best_by(error):
+                    raise
+                raise final_error(call) from error
+            if race.won_by_second:
+                race.learn()
+            return reply
 
         return hedged
 
@@ -86,20 +96,15 @@ class _Hedged(Race[Reply]):
         self._events = events
         self._watched = call.target  # whose silence is waited for
 
-    async def answer(self) -> Reply:
-        """The answer of whichever run began first."""
-        try:
-            reply = await self.run(self._after)
-        except (ProviderError, UnsupportedError, AllTargetsFailedError) as error:
-            # where no second target was really tried, the first run's own error says it best
-            if self.failure is None or isinstance(self.failure, TargetRejectedError) or self._is_last(error):
-                raise
-            raise final_error(self._call) from error
-        if self.won_by_second:
-            standing = self._watched.standing
-            if standing is not None:
-                standing.latency.hedged(self._after, whole=not self._call.streaming)
-        return reply
+    def is_said_best_by(self, error: ProviderError | UnsupportedError | AllTargetsFailedError) -> bool:
+        """Whether the first run's own error says why the call failed: no second target was really tried."""
+        return self.failure is None or isinstance(self.failure, TargetRejectedError) or self._is_last(error)
+
+    def learn(self) -> None:
+        """Take note of how long the target was silent that lost to its hedge."""
+        standing = self._watched.standing
+        if standing is not None:
+            standing.latency.hedged(self._after, whole=not self._call.streaming)
 
     def first(self) -> Awaitable[Reply]:
         """The call as it would be without a hedge."""

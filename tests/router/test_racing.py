@@ -11,7 +11,7 @@ import pytest
 import trio
 from virtual_time import run_virtually
 
-from turnout.racing import Race
+from turnout.racing import Course, Race
 
 Run = Callable[[], Awaitable[str]]
 
@@ -94,7 +94,7 @@ def outcome(race: Race[str], backend: str, after: float = 1.0, give_up: float | 
         result: object
         try:
             with anyio.move_on_after(float("inf") if give_up is None else give_up) as scope:
-                result = await race.run(after)
+                result = await race.run(after, Course())
         except Exception as error:  # noqa: BLE001 - whatever it is
             result = type(error)
         if scope.cancelled_caught:
@@ -262,7 +262,7 @@ def test_giving_up_while_the_loser_clears_up_loses_no_value(backend: str) -> Non
 
     async def program() -> str:
         with anyio.move_on_after(3):
-            return await race.run(1)
+            return await race.run(1, Course())
         return "lost"
 
     assert run_virtually(program, backend) == "first" or race.left == ["first"]
@@ -273,7 +273,7 @@ def test_being_cancelled_by_asyncio_itself_leaves_nothing() -> None:
 
     async def program(at: float) -> list[str]:
         race = Two(Gives("first", 2), Gives("second", 9, cleaning=5))
-        task = asyncio.get_running_loop().create_task(race.run(1))
+        task = asyncio.get_running_loop().create_task(race.run(1, Course()))
         await anyio.sleep(at)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -292,7 +292,7 @@ def test_an_event_loop_that_is_shut_down_waits_for_no_second_task() -> None:
 
     async def program() -> None:
         race = Two(Gives("first", 2), Gives("second", 9))
-        task = asyncio.get_running_loop().create_task(race.run(1))
+        task = asyncio.get_running_loop().create_task(race.run(1, Course()))
         await anyio.sleep(0.5)
         while len(asyncio.all_tasks()) < 3:
             await anyio.lowlevel.checkpoint() if anyio.current_time() >= 1 else await anyio.sleep(0.5)
@@ -312,7 +312,7 @@ def test_what_breaks_the_second_task_under_trio_is_in_no_group() -> None:
     async def program() -> None:
         first = Gives("first", 9)
         with pytest.raises(StopError):
-            await Two(first, Gives("second", 1, StopError())).run(1)  # type: ignore[arg-type]  # on purpose
+            await Two(first, Gives("second", 1, StopError())).run(1, Course())  # type: ignore[arg-type]  # on purpose
         assert first.ended == "cancelled at 2"
 
     run_virtually(program, "trio")
@@ -323,7 +323,7 @@ def test_a_caller_under_trio_who_gives_up_is_told_so_in_no_group() -> None:
         for after in (1, 5):  # with a second run under way, and before there is one
             with trio.move_on_after(3) as scope:
                 with pytest.raises(trio.Cancelled):
-                    await Two(Gives("first", 9), Gives("second", 9)).run(after)
+                    await Two(Gives("first", 9), Gives("second", 9)).run(after, Course())
                 await trio.lowlevel.checkpoint()
             assert scope.cancelled_caught
 
@@ -342,17 +342,77 @@ def test_what_the_caller_has_set_is_known_to_both_and_stays_as_it_was(backend: s
 
     async def program() -> str:
         who.set("the caller")
-        return await Two(tells, tells).run(1)
+        return await Two(tells, tells).run(1, Course())
 
     run_virtually(program, backend)
     assert seen[0] == "the caller"
     assert len(seen) == 2
 
 
+def test_races_of_one_course_begin_each_when_it_is_due_and_as_their_own_caller(backend: str) -> None:
+    who = ContextVar("who", default="nobody")
+    begun: list[tuple[str, float]] = []
+    course = Course()
+
+    async def call(name: str, comes: float, after: float, takes: float) -> None:
+        async def second() -> str:
+            begun.append((who.get(), anyio.current_time()))
+            return name
+
+        await anyio.sleep(comes)
+        who.set(name)
+        await Two(Gives(name, takes), second).run(after, course)
+
+    async def program() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "patient", 0, 5, 9)
+            tasks.start_soon(call, "hasty", 1, 1, 9)
+            tasks.start_soon(call, "quick", 1, 2, 1)
+            tasks.start_soon(call, "late", 3, 2, 9)
+            tasks.start_soon(call, "afterwards", 6, 1, 9)
+
+    run_virtually(program, backend)
+    assert sorted(begun, key=lambda one: one[::-1]) == [
+        ("hasty", 2),
+        ("late", 5),
+        ("patient", 5),
+        ("afterwards", 7),
+    ]
+
+
+def test_a_course_may_move_to_another_event_loop(backend: str) -> None:
+    """What was set in the one before is forgotten with it."""
+    course = Course()
+    for _ in range(2):
+        race = Two(Gives("first", 0.5), Gives("second", 0))
+        assert run_virtually(lambda race=race: race.run(1, course), backend) == "first"  # type: ignore[misc]
+        race = Two(Gives("first", 9), Gives("second", 1))
+        assert run_virtually(lambda race=race: race.run(1, course), backend) == "second"  # type: ignore[misc]
+
+
+def test_in_a_crowd_that_stalls_everybody_gets_a_second_run(backend: str) -> None:
+    course = Course()
+    won: list[float] = []
+
+    async def call(number: int) -> None:
+        await anyio.sleep(number / 1000)
+        await Two(Gives("first", 9), Gives("second", 0)).run(1, course)
+        won.append(anyio.current_time() - number / 1000 - 1)
+
+    async def program() -> None:
+        async with anyio.create_task_group() as tasks:
+            for number in range(100):
+                tasks.start_soon(call, number)
+
+    run_virtually(program, backend)
+    assert len(won) == 100
+    assert -1e-9 < min(won) <= max(won) < 0.011
+
+
 def test_no_scope_is_left_around_the_caller(backend: str) -> None:
     async def program() -> float:
         with anyio.move_on_after(50):
-            await Two(Gives("first", 9), Gives("second", 1)).run(1)
+            await Two(Gives("first", 9), Gives("second", 1)).run(1, Course())
             deadline = anyio.current_effective_deadline()
             await anyio.sleep(1)
             return deadline

@@ -67,3 +67,10 @@ def test_what_is_larger_than_the_limit_waits_for_all_of_it() -> None:
     assert window.wait(0.0, 11) == 0
     window.take(0.0, 11)
     assert window.wait(0.0, 1) == 60.5
+
+
+def test_what_has_left_is_forgotten_although_nobody_asks_for_room() -> None:
+    window = Window(10**9)
+    for half in range(1200):
+        window.take(half / 2, 1)
+    assert window.used <= 121
