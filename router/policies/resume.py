@@ -50,11 +50,10 @@ def resume(clock: Clock, events: Events) -> Layer:
     def layer(inner: Handler) -> Handler:
         async def resuming(call: Call) -> Reply:
             reply = await inner(call)
-            if reply.end is None and call.streaming:
-                return ResumingReply(call, reply, inner, clock, events)
-            return reply
+            return ResumingReply(call, reply, inner, clock, events) if reply.end is None else reply
 
-        return resuming
+        # an answer that is given whole can be begun anew by those inside, so it need not pass here
+        return lambda call: resuming(call) if call.streaming else inner(call)
 
     return layer
 
