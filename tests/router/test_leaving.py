@@ -12,7 +12,8 @@ import pytest
 from turnout import ChatResponse, DeadlineExceededError, Router, StreamInterruptedError
 from turnout.finishing import _with
 from turnout.providers.dialect import WireRequest
-from turnout.providers.transport import HttpxTransport, WireResponse
+from turnout.providers.http import default_transport
+from turnout.providers.transport import WireResponse
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ class Watched:
     """A transport that counts the answers that it has given and that were left."""
 
     def __init__(self) -> None:
-        self._inner = HttpxTransport()
+        self._inner = default_transport()
         self.opened = 0
         self.closed = 0
 
