@@ -35,7 +35,7 @@ cov: $(VENV)/.dev
 	@$(BIN)/python -m coverage report --fail-under=95
 
 bench: $(VENV)/.dev
-	@echo "==> turnout beside other clients, into docs/benchmarks.md: 8 minutes, and a few more the first time"
+	@echo "==> turnout beside other clients, into docs/benchmarks.md: 10 minutes, and a few more the first time"
 	@$(BIN)/python -m benchmarks.run
 
 bench-quick: $(VENV)/.dev

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .environments import ROOT
-from .peers import CALLS, PEERS, Peer
+from .peers import CALLS, FLIGHTS, PEERS, Peer
 from .plotting import drawn
 from .reporting import Results, figure, fraction, table, verdict
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "benchmarks.svg"
 US = "turnout"
-FLIGHTS = CALLS[1:]
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,7 @@ SECTIONS = (
 AGAIN = """## Do it again
 
 ```sh
-make bench        # 8 minutes: an environment for each peer, the measurement, and this page
+make bench        # 10 minutes: an environment for each peer, the measurement, and this page
 make bench-quick  # a look in a minute, without a page
 make bench-self   # turnout against raw httpx and against its own stored ratios, for reviews
 ```

@@ -11,6 +11,8 @@ SELF = "turnout"
 """In an environment's requirements: this very working tree."""
 
 CALLS = ("calls:1", "calls:16", "calls:64", "calls:256", "calls:1000")
+FLIGHTS = CALLS[1:]
+"""Phases with several calls in flight."""
 STREAMS = ("stream:1", "paced:16")
 FAILOVER = ("failover:1",)
 TLS = ("tls-calls:1", "tls-calls:64", "tls-stream:1")
