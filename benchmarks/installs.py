@@ -69,7 +69,7 @@ def _run(environment: str, program: str, core: int | None) -> tuple[float, float
     subprocess.run(
         [str(python_of(environment)), "-c", program],
         cwd=python_of(environment).parent,
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONDONTWRITEBYTECODE": ""},
         preexec_fn=lambda: pin(core),
         capture_output=True,
         timeout=LONGEST,

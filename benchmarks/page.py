@@ -69,6 +69,11 @@ GOALS = (
         wish="30",
     ),
     Goal(
+        "the same ÷ a raw httpx call (45 µs where that takes 634)",
+        45 / 634,
+        cost("httpx", "calls:1", "turnout-alone"),
+    ),
+    Goal(
         "calls/s at 16, 64, 256, 1,000 in flight: least ÷ greatest",
         0.80,
         lambda results: results.evenness(US, FLIGHTS, "rate"),
@@ -97,6 +102,11 @@ GOALS = (
     Goal("peak memory after 5,000 calls, MiB", 50, own("memory", "peak_mib")),
     Goal("memory growth per 1,000 calls, KiB", 30, own("memory", "growth_kib_per_1000")),
     Goal("import beyond bare Python, ms of CPU time", 150, own("install", "import_cpu_ms")),
+    Goal(
+        "the same ÷ the import of httpx (150 ms where that takes 51)",
+        150 / 51,
+        lambda results: results.ratio(US, "httpx", "install", "import_cpu_ms"),
+    ),
     Goal("default install, MiB", 20, own("install", "size_mib")),
     Goal("default install, distributions", 22, own("install", "distributions")),
 )

@@ -13,7 +13,6 @@ from .checking import check
 from .documents import Document
 from .environment import substitute
 from .errors import ConfigError, Problem
-from .explaining import explain
 from .findings import Finding, Path, spell
 from .schema import json_schema
 from .settings import Settings
@@ -73,6 +72,8 @@ def _settings(document: Document, presets: Collection[str] | None) -> Settings:
         try:
             settings = Settings.model_validate(value)
         except ValidationError as error:
+            from .explaining import explain  # here: most settings are right
+
             findings = explain(error, value)
         findings += check(value, presets=presets)
     if document.value is None and document.problems:

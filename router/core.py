@@ -28,7 +28,6 @@ from turnout.providers.transport import Transport
 
 from ._version import __version__
 from .accounting import Ledger
-from .arranging import Arranger
 from .clock import Clock, SystemClock
 from .draining import Doors
 from .events import Events
@@ -41,6 +40,7 @@ from .stream import ChatStream
 from .tokens import TokenFunction
 
 if TYPE_CHECKING:
+    from .arranging import Arranger
     from .explaining import Explanation
     from .sync import SyncRouter
 
@@ -87,7 +87,7 @@ class Router:
             random=Random(seed),
             doors=self._doors,
         )
-        self._arranger = Arranger(self._clock, self._premises.random, self._events)
+        self._arranger: Arranger | None = None  # made by the first call of a route with a pool
         self._snapshot = Snapshot(self._settings_of(settings), self._premises)
         self._reader: Callable[[], Settings] | None = None  # reads the settings anew, from where they came
         self._reloads = count(1)
@@ -259,7 +259,7 @@ class Router:
         told = self._events.wanted(DEBUG)
         order = plan.targets
         if plan.pooled and sending:
-            order = self._arranger.order(
+            order = self._arranging().order(
                 plan, request, streaming=streaming, call_id=call_id, tags=tags, told=told
             )
         return Call(
@@ -277,6 +277,13 @@ class Router:
             Journal(),
             told,
         )
+
+    def _arranging(self) -> Arranger:
+        if self._arranger is None:
+            from .arranging import Arranger
+
+            self._arranger = Arranger(self._clock, self._premises.random, self._events)
+        return self._arranger
 
     def _finished(self, call: Call, reply: Reply) -> ChatResponse:
         """What has come, with who answered, how the call was routed and what the answer cost."""

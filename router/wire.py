@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.utils import format_datetime
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import anyio
 
@@ -27,10 +27,8 @@ from turnout.providers.transport import Transport, WireResponse
 from .clock import Clock
 from .draining import Doors
 from .errors import FunctionError
-from .fetching import Fetcher
 from .finishing import finish
 from .fitting import fit
-from .inlining import foreseen
 from .meaning import Judge
 from .pipeline import DEADLINE, Call, Reply, RunLimited
 from .planning import PlannedTarget
@@ -38,6 +36,9 @@ from .rejecting import TargetRejectedError
 from .replies import StreamReply, WholeReply, WireReply, attribute, whole_body
 from .timeouts import Limits
 from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from .fetching import Fetcher
 
 _ERROR_BODY = 256 * 1024  # bytes of an error's body that are read; more never says more
 _ERROR_PATIENCE = 2.0  # seconds that an error's body is waited for
@@ -59,7 +60,7 @@ class Wire:
     ) -> None:
         self._transport = transport
         self._clock = clock
-        self._fetcher = fetcher or Fetcher(transport)
+        self._fetcher = fetcher  # made by the first target that has something fetched
         self._tokens = tokens or None
         self._doors = doors or Doors()
 
@@ -189,8 +190,11 @@ class Wire:
 
     async def _fetched(self, call: Call, request: ChatCompletion, limits: Limits) -> WireRequest:
         """The HTTP request, with what it takes from elsewhere fetched."""
+        from .fetching import Fetcher  # here: few hosts take no addresses
+
+        self._fetcher = fetcher = self._fetcher or Fetcher(self._transport)
         try:
-            return await self._fetcher.written(
+            return await fetcher.written(
                 request, call.target.target, partial(encode, call), call.journal, limits.run
             )
         except AttemptTimeoutError as error:
@@ -210,6 +214,8 @@ def written(call: Call, request: ChatCompletion) -> WireRequest:
     try:
         return encode(call, request)
     except UnsupportedError:
+        from .inlining import foreseen  # here: few requests are refused
+
         return foreseen(request, call.target.target, partial(encode, call))
 
 
