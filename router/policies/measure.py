@@ -11,8 +11,8 @@ from turnout.config.sections import Kind
 from turnout.providers.errors import AttemptTimeoutError, ProviderError
 
 from ..clock import Clock
+from ..health.in_flight import Guard
 from ..health.latency import Latency
-from ..health.standing import Standing
 from ..pipeline import Call, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 
@@ -35,18 +35,17 @@ def measure(clock: Clock) -> Layer:
                 return await inner(call)
             whole = not call.streaming
             began = clock.monotonic()
-            in_flight = standing.in_flight
-            in_flight.count += 1
+            guard = standing.in_flight.enter()
             try:
                 reply = await inner(call)
             except BaseException as error:
-                in_flight.count -= 1
+                guard.leave()
                 _broken(standing.latency, error, clock.monotonic(), began, whole=whole)
                 raise
             if reply.end is None:
-                reply.when_ended(_Going(standing, clock, began, whole=whole).ended)
+                reply.when_ended(_Going(guard, standing.latency, clock, began, whole=whole).ended)
             else:
-                in_flight.count -= 1
+                guard.leave()
                 _ended(standing.latency, reply, clock.monotonic(), began, whole=whole)
             return reply
 
@@ -58,18 +57,19 @@ def measure(clock: Clock) -> Layer:
 class _Going:
     """An attempt whose answer has begun, and goes on."""
 
-    __slots__ = ("_began", "_clock", "_standing", "_whole")
+    __slots__ = ("_began", "_clock", "_guard", "_latency", "_whole")
 
-    def __init__(self, standing: Standing, clock: Clock, began: float, *, whole: bool) -> None:
-        self._standing = standing
+    def __init__(self, guard: Guard, latency: Latency, clock: Clock, began: float, *, whole: bool) -> None:
+        self._guard = guard
+        self._latency = latency
         self._clock = clock
         self._began = began
         self._whole = whole
 
     def ended(self, reply: Reply) -> None:
-        """Its answer has ended, in whatever way; called once."""
-        self._standing.in_flight.count -= 1
-        _ended(self._standing.latency, reply, self._clock.monotonic(), self._began, whole=self._whole)
+        """Its answer has ended, in whatever way."""
+        self._guard.leave()
+        _ended(self._latency, reply, self._clock.monotonic(), self._began, whole=self._whole)
 
 
 def _ended(latency: Latency, reply: Reply, now: float, began: float, *, whole: bool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.health.in_flight import InFlight
 from turnout.health.latency import Average, Latency, Recent
 
 samples = st.lists(
@@ -156,3 +157,18 @@ def test_the_percentile_follows_within_a_few_answers() -> None:
         recent.p95()
 
     assert recent.p95() == 2.0
+
+
+@given(st.lists(st.sampled_from(["enter", "leave", "again"]), max_size=40))
+def test_what_is_in_flight_is_the_number_of_guards_that_were_not_left(steps: list[str]) -> None:
+    in_flight = InFlight()
+    inside, left = [], []
+    for step in steps:
+        if step == "enter":
+            inside.append(in_flight.enter())
+        elif step == "leave" and inside:
+            left.append(inside.pop())
+            left[-1].leave()
+        elif left:
+            left[-1].leave()
+        assert in_flight.count == len(inside)

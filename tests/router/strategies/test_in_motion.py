@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from turnout.health.in_flight import InFlight
+from turnout.health.in_flight import Guard, InFlight
 from turnout.health.latency import Latency
 from turnout.strategies import BUILT_IN, Candidate, Snapshot
 
@@ -27,7 +27,7 @@ class World:
         self.random = Random(seed)
         self.latency = [Latency() for _ in members]
         self.in_flight = [InFlight() for _ in members]
-        self.ends: list[tuple[float, int, int, float]] = []
+        self.ends: list[tuple[float, int, int, float, Guard]] = []
         self.now = 0.0
         self.calls = 0
 
@@ -37,15 +37,15 @@ class World:
         while self.now < until:
             self.now += self.random.expovariate(self.rate)
             while self.ends and self.ends[0][0] <= self.now:
-                ended, _, member, took = heappop(self.ends)
-                self.in_flight[member].count -= 1
+                ended, _, member, took, guard = heappop(self.ends)
+                guard.leave()
                 self.latency[member].observe_whole(ended, took)
             first = self.decide(self.snapshot(), self.random)[0]
             placed[first] += 1
             self.calls += 1
             took = self.members[first](self.now) * self.random.uniform(0.8, 1.2)
-            self.in_flight[first].count += 1
-            heappush(self.ends, (self.now + took, self.calls, first, took))
+            guard = self.in_flight[first].enter()
+            heappush(self.ends, (self.now + took, self.calls, first, took, guard))
         return placed
 
     def snapshot(self) -> Snapshot:
