@@ -164,11 +164,12 @@ def test_a_chain_in_a_pool_waits_only_while_all_of_it_does() -> None:
 
 def test_the_least_busy_is_taken_and_a_chain_is_as_busy_as_all_of_it() -> None:
     desk = Desk([{"pool": [{"chain": ["a/1", "a/2"]}, "b/3"], "strategy": "least_busy"}])
-    desk.standing("a/2").in_flight.count = 2
-    desk.standing("b/3").in_flight.count = 1
+    guards = [desk.standing("a/2").in_flight.enter() for _ in range(2)]
+    guards.append(desk.standing("b/3").in_flight.enter())
     assert desk.order()[0] == "b/3"
 
-    desk.standing("a/2").in_flight.count = 0
+    for guard in guards[:2]:
+        guard.leave()
     assert desk.order()[0] == "a/1"
 
 
