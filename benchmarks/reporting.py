@@ -84,6 +84,11 @@ def fraction(value: float | None) -> str:
     return "1/" + f"{1 / value:.1f}".removesuffix(".0") if 0 < value < 1 else f"{value:.2f}"
 
 
+def thousandths(value: float | None) -> str:
+    """A small ratio with three places; a dash for none."""
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A Markdown table; the first column is words, the others numbers."""
     rule = ["---", *["--:"] * (len(head) - 1)]

@@ -175,7 +175,7 @@ def options_of() -> argparse.Namespace:
         "--secs", type=float, default=0.15, help="seconds a phase takes (default %(default)s)"
     )
     parser.add_argument(
-        "--minutes", type=float, default=9.0, help="for all of it, but environments (default %(default)s)"
+        "--minutes", type=float, default=10.0, help="for all of it, but environments (default %(default)s)"
     )
     parser.add_argument("--peers", help="some of: " + ",".join(peer.name for peer in PEERS))
     parser.add_argument("--phases", help="some of: " + ",".join(ALL_PHASES))

@@ -139,3 +139,7 @@ def test_a_comparison_marks_what_is_slower() -> None:
 
 def test_what_one_more_call_costs_leaves_out_the_beginning() -> None:
     assert slope([(200, 1_000_000 + 200 * 50), (1200, 1_000_000 + 1200 * 50)]) == pytest.approx(50)
+
+
+def test_thousandths_have_three_places() -> None:
+    assert [thousandths(value) for value in (0.0709, 0.07, None)] == ["0.071", "0.070", "-"]
