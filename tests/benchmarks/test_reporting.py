@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.reporting import (
+from benchmarks.reporting import (, thousandths
     Results,
     comparison,
     figure,
