@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.reporting import (, thousandths
+from benchmarks.reporting import (
     Results,
     comparison,
     figure,
@@ -14,6 +14,7 @@ from benchmarks.reporting import (, thousandths
     slope,
     slowdowns,
     table,
+    thousandths,
     verdict,
 )
 
