@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import anyio
 from raw_server import SILENCE, Peer, Script, says
 from wire_cases import CHUNKED, HELLO, OK, sized
@@ -28,3 +32,17 @@ WAITS: dict[str, tuple[Script, bytes]] = {
     "for the server to close": (says(OK + b"\r\nhello", SILENCE), b"{}"),
 }
 """The server's script, and the body of the request."""
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    """The address of a server whose queue is full, so that connecting to it takes for ever."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as server,
+        socket.socket() as one,
+        socket.socket() as two,
+    ):
+        for filler in (one, two):
+            filler.setblocking(False)
+            filler.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
@@ -12,7 +11,7 @@ from authority import Authority
 from known_differences import tidy, unable
 from raw_server import SILENCE, Pause, Peer, Script, by_connection, over_tls, raw_server, says
 from roads import Answer, Road, asking, exchange, meeting, over
-from waits import FINE, WAITS, nothing
+from waits import FINE, WAITS, deaf, nothing
 from wire_cases import CHUNKED, END, HELLO, OK, sized
 
 from turnout.providers.dialect import WireRequest
@@ -59,16 +58,8 @@ async def test_a_call_may_be_called_off_while_it_waits(road: Road, case: str) ->
 
 
 async def test_a_call_may_be_called_off_while_it_connects(road: Road) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
-        socket.socket() as one,
-        socket.socket() as two,
-    ):
-        for filler in (one, two):
-            filler.setblocking(False)
-            filler.connect_ex(deaf.getsockname())
+    with deaf() as url:
         async with over(road) as carrier:
-            url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
             await called_off(lambda: exchange(carrier, url))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from time import monotonic
 
@@ -12,7 +11,7 @@ from authority import Authority
 from known_differences import tidy
 from raw_server import SILENCE, Pause, Peer, by_connection, over_tls, raw_server, says
 from roads import Answer, Road, asking, exchange, meeting, over
-from waits import FINE, WAITS, nothing
+from waits import FINE, WAITS, deaf, nothing
 from wire_cases import CHUNKED, END, HELLO, sized
 
 from turnout.providers.dialect import WireRequest
@@ -139,16 +138,9 @@ async def test_cut_short_over_tls(road: Road, authority: Authority, silent: str)
 
 @pytest.mark.parametrize(("seconds", "connecting"), [(0.05, 5.0), (5.0, 0.05)])
 async def test_connecting_has_a_time_of_its_own(road: Road, seconds: float, connecting: float) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as deaf,
-        socket.socket() as one,
-        socket.socket() as two,
-    ):
-        for filler in (one, two):
-            filler.setblocking(False)
-            filler.connect_ex(deaf.getsockname())
+    with deaf() as url:
         async with over(road) as carrier:
-            request = asking(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+            request = asking(url)
             with pytest.raises(TimeUpError if seconds < connecting else AttemptTimeoutError):
                 await Watch(carrier).exchange(request, seconds, connect_timeout=connecting)
 
