@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -173,6 +172,8 @@ class Wire:
 
     async def _refuse(self, call: Call, response: WireResponse) -> NoReturn:
         """Raise the error of an answer whose status is not 2xx."""
+        from email.utils import format_datetime  # here, as below: many programs meet with no error
+
         body = await _error_body(response)
         # a wait until a date needs a now: ours, where the server does not tell its own
         headers = {"date": format_datetime(self._clock.now(), usegmt=True), **response.headers}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .attempt import OUTCOMES, Attempt, AttemptError, Outcome, Trace
 from .buckets import Buckets, total_usage
 from .ledger import Ledger, SummaryRow
-from .pricing import amount_of, cost_of
+from .pricing import amount_of, cost_of, free
 
 __all__ = [
     "OUTCOMES",
@@ -22,5 +22,6 @@ __all__ = [
     "Trace",
     "amount_of",
     "cost_of",
+    "free",
     "total_usage",
 ]

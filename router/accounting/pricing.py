@@ -78,8 +78,13 @@ def cost_of(
         amount = tariff.amount(cut(usage))
         return _cost(amount, "estimated" if estimated else "priced", tariff.label)
     if local and price is None:
-        return _cost(Decimal(0), "priced", "local = 0")
+        return free("local")
     return UNKNOWN
+
+
+def free(why: str) -> Cost:
+    """The cost of what is known to cost nothing."""
+    return _cost(Decimal(0), "priced", f"{why} = 0")
 
 
 def amount_of(buckets: Buckets, row: PriceRow) -> Decimal:

@@ -20,7 +20,7 @@ from turnout.providers.dialect import Adaptation
 from turnout.providers.errors import ProviderError, UnsupportedError
 from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
 
-from ..accounting import Attempt, AttemptError, Ledger, Outcome, cost_of
+from ..accounting import Attempt, AttemptError, Ledger, Outcome, cost_of, free
 from ..clock import Clock
 from ..estimating import learn_from, prompt_tokens, usage_of
 from ..events import Events
@@ -30,8 +30,8 @@ from ..pipeline import Call, End, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 from ..tokens import NO_TOKEN
 
-_UNSENT = Cost(amount=Decimal(0), basis="priced", price="nothing was sent = 0")
-_REFUSED = Cost(amount=Decimal(0), basis="priced", price="refused with a 4xx status = 0")
+_UNSENT = free("nothing was sent")
+_REFUSED = free("refused with a 4xx status")
 _OUTCOMES: Mapping[End, Outcome] = MappingProxyType(
     {"completed": "ok", "failed": "failed", "cancelled": "cancelled"}
 )
@@ -195,7 +195,7 @@ class _Line:
 
 def _reported(usage: Usage | None) -> Decimal | None:
     """The provider's own figure, which the dialect leaves among the usage's unknown fields."""
-    kept = None if usage is None else usage.model_extra
+    kept = None if usage is None else usage.__pydantic_extra__
     said = kept.get("reported_cost") if kept else None
     if said is None:
         return None
