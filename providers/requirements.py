@@ -59,22 +59,28 @@ class Needs(NamedTuple):
 
 def needs_of(request: ChatCompletion) -> Needs:
     """What a request needs, by looking at it once."""
+    said = request.__dict__  # at once: every other way to a field of a model is ten times as long
     fields: dict[str, str] = {}
     characters = 0
-    for place, message in enumerate(request.messages):
+    for place, message in enumerate(said["messages"]):
         content = message.content
         if type(content) is str:
             characters += len(content)
         elif content:
             characters += _characters(content, f"messages[{place}].content", fields)
-    if request.tools and request.tool_choice != "none":
+    if said["tools"] and said["tool_choice"] != "none":
         fields["tools"] = "tools"
-        if _is_forced(request.tool_choice):
+        if _is_forced(said["tool_choice"]):
             fields["forced_tools"] = "tool_choice"
-    if request.response_format is not None and request.response_format.type == "json_schema":
+    form = said["response_format"]
+    if form is not None and form.type == "json_schema":
         fields["json_schema"] = "response_format"
-    if off := _thinking_off(request):
-        fields["thinking_off"] = off
+    if said["enable_thinking"] is False:
+        fields["thinking_off"] = "enable_thinking"
+    elif said["reasoning_effort"] == "none":
+        fields["thinking_off"] = "reasoning_effort"
+    elif said["thinking_budget"] == 0:
+        fields["thinking_off"] = "thinking_budget"
     return Needs(fields, characters)
 
 
@@ -194,15 +200,6 @@ def _is_forced(choice: Any) -> bool:
     if said.get("type") != "allowed_tools":
         return True
     return bool((said.get("allowed_tools") or said).get("mode") == "required")
-
-
-def _thinking_off(request: ChatCompletion) -> str | None:
-    """The field that switches thinking off, if one does."""
-    if request.enable_thinking is False:
-        return "enable_thinking"
-    if request.reasoning_effort == "none":
-        return "reasoning_effort"
-    return "thinking_budget" if request.thinking_budget == 0 else None
 
 
 def _is_text(file: FileReference) -> bool:

@@ -30,11 +30,7 @@ def finish(
         known["metadata"] = dict(metadata)
     if attempt is not None:
         known["cost"] = attempt.cost
-    return _with(response, known)
-
-
-def _with(response: ChatResponse, known: dict[str, Any]) -> ChatResponse:
-    """The response with further fields set, as assigning one after another would, at the cost of one."""
-    response.__dict__.update(known)
-    response.model_fields_set.update(known)
+    # as assigning one after another would, at the cost of one
+    said.update(known)
+    response.__pydantic_fields_set__.update(known)
     return response

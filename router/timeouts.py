@@ -58,13 +58,13 @@ class Limits:
     )  # fmt: skip
 
     def __init__(self, call: Call, clock: Clock) -> None:
-        timeouts = call.target.target.timeouts
+        timeouts = call.target.target.timeouts.__dict__
         self.clock = clock
         self.started = self._last = clock.monotonic()
         self._call = call
-        self._first_token = timeouts.first_token
-        self._attempt = timeouts.attempt
-        self._idle = timeouts.idle
+        self._first_token: float = timeouts["first_token"]
+        self._attempt: float | None = timeouts["attempt"]
+        self._idle: float = timeouts["idle"]
         later = call.later
         self._coming = min(later, call.attempts_left) if later else 0
         self._is_cut = False

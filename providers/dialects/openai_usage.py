@@ -18,6 +18,7 @@ COUNT_LIMIT = 2**53
 _HEARD = frozenset(PromptTokensDetails.model_fields)
 _SAID = frozenset(CompletionTokensDetails.model_fields)
 _FIELDS = frozenset(Usage.model_fields)
+_COUNTS = frozenset({int})
 
 
 class UsageError(ValueError):
@@ -78,20 +79,24 @@ def _plain(usage: Any) -> dict[str, Any] | None:
     total = usage.get("total_tokens")
     if type(total) is not int or total != prompt + completion or total > COUNT_LIMIT:
         return None
-    for details, known in ((heard, _HEARD), (said, _SAID)):
-        if details is None:
-            continue
-        if type(details) is not dict or not details.keys() <= known:
-            return None
-        for count in details.values():
-            if type(count) is not int or not 0 <= count <= COUNT_LIMIT:
-                return None
     fields = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
     if heard:
+        if not _are_plain(heard, _HEARD):
+            return None
         fields["prompt_tokens_details"] = heard
     if said:
+        if not _are_plain(said, _SAID):
+            return None
         fields["completion_tokens_details"] = said
     return fields
+
+
+def _are_plain(details: Any, known: frozenset[str]) -> bool:
+    """Whether details hold nothing but counts with a place in the contract."""
+    if type(details) is not dict or not details.keys() <= known:
+        return False
+    counts = details.values()
+    return set(map(type, counts)) == _COUNTS and min(counts) >= 0 and max(counts) <= COUNT_LIMIT
 
 
 def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:

@@ -22,6 +22,8 @@ hold the prompt; nothing was sent.
 `rejected`: turned away by a policy before it was tried; nothing was sent."""
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SENT: frozenset[Outcome] = frozenset(("ok", "failed", "cancelled"))
+"""Outcomes after which something went to the provider, so that it may have cost something."""
 
 
 class AttemptError(BaseModel):
@@ -95,7 +97,7 @@ class Attempt(BaseModel):
     @property
     def sent(self) -> bool:
         """Whether something went to the provider, so that it may have cost something."""
-        return self.outcome in ("ok", "failed", "cancelled")
+        return self.outcome in SENT
 
     @property
     def cost_unknown(self) -> bool:
