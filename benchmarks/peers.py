@@ -64,6 +64,8 @@ class Peer:
     """Those of its phases that it goes through after the first round too."""
     memory: float = 0.0
     """Seconds for each half of the calls after which memory is measured; 0: it is not."""
+    listed: bool = True
+    """Whether it has a line in tables and a colour in plots."""
 
     def goes_through(self, phase: str, number: int) -> bool:
         """Whether a phase is its in a round, counted from 0."""
@@ -128,7 +130,15 @@ PEERS: tuple[Peer, ...] = (
         memory=4,
     ),
     Peer("turnout-made", "turnout, a router made", "turnout_router", "turnout", phases=(), ready=ROUTER),
-    Peer("turnout-alone", "turnout over nothing", "turnout_alone", "turnout", phases=("calls:1", "stream:1")),
+    Peer(
+        "turnout-alone",
+        "turnout over nothing",
+        "turnout_alone",
+        "turnout",
+        phases=("calls:1", "stream:1"),
+        listed=False,
+    ),
+    Peer("nothing", "nothing at all", "nothing", "turnout", phases=("calls:1",), listed=False),
     Peer("turnout-trio", "**turnout** on trio", "turnout_router", "turnout-trio", "trio", TRIO_PHASES),
     Peer("httpx-trio", "raw httpx on trio", "raw_httpx", "httpx-trio", "trio", TRIO_PHASES),
 )

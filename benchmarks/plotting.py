@@ -30,7 +30,7 @@ LINES = (
 
 def drawn(results: Results, peers: Sequence[Peer], day: str) -> str:
     """The whole plot."""
-    shown = [peer for peer in peers if peer.engine == "asyncio" and peer.name != "turnout-alone"]
+    shown = [peer for peer in peers if peer.engine == "asyncio" and peer.listed and peer.phases]
     height = TOP + ROW * len(shown) + 30
     lower = 380
     parts = [

@@ -30,6 +30,11 @@ class Results:
         found = [row[key] for row in self._by_round.get((peer, phase), {}).values() if key in row]
         return statistics.median(found) if found else None
 
+    def least(self, peer: str, phase: str, key: str) -> float | None:
+        """The least of a figure over the rounds that have it; None if none has."""
+        found = [row[key] for row in self._by_round.get((peer, phase), {}).values() if key in row]
+        return min(found, default=None)
+
     def rounds(self, peer: str, phase: str) -> int:
         """How many rounds gave a result."""
         return len(self._by_round.get((peer, phase), {}))

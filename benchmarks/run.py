@@ -29,10 +29,10 @@ RESERVE = 270.0
 """Seconds of a run that are kept for crowds, memory, import and size."""
 CROWDS = 6
 """Rounds of calls in flight that the fastest go through besides, since a moment's noise is much there."""
-FASTEST = ("socket", "aiohttp", "turnout", "turnout-alone")
+FASTEST = ("socket", "aiohttp", "turnout", "turnout-alone", "nothing")
 LONGER = 4.0
 """How many times as long as others the phases of these rounds are."""
-QUICK = "socket,aiohttp,turnout,turnout-alone,httpx-sniffio,httpx"
+QUICK = "socket,aiohttp,turnout,turnout-alone,nothing,httpx-sniffio,httpx"
 """Who takes part in a quick look."""
 
 

@@ -25,6 +25,7 @@ import sys
 import time
 from array import array
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +61,9 @@ KINDS = {
 }
 LATE = 4.0
 """Seconds after which a slow client's phase ends with fewer calls than tasks."""
+TURN, TURNS = 100, 10
+"""Calls whose processor time is taken down together, so that those can be found that were not disturbed, and
+how many such turns are too few for that."""
 FEW, MANY, WIDTH = 5_000, 20_000, 16
 """Calls before memory is measured first, those after that, and how many are in flight meanwhile."""
 
@@ -125,6 +129,7 @@ class Worker:
             await client.close()
         if streaming:
             found["cpu_us"] /= payloads.EVENTS
+            found["undisturbed_us"] /= payloads.EVENTS
             found["rate"] *= payloads.EVENTS
         return found
 
@@ -138,6 +143,7 @@ class Worker:
         return {
             "calls": calls,
             "cpu_us": loop.processor / calls * 1e6,
+            "undisturbed_us": loop.undisturbed() * 1e6,
             "rate": calls / loop.wall,
             "p50_us": statistics.median(took) * 1e6,
             "p99_us": took[min(calls - 1, int(calls * 0.99))] * 1e6,
@@ -201,6 +207,7 @@ class Loop:
         self._over = False
         self.done = 0
         self.took = array("d")
+        self._turns = array("d")  # the processor's clock at the end of every so many calls
         self.requests = 0
         self.wall = self.processor = 0.0
 
@@ -215,6 +222,8 @@ class Loop:
                 return
             if self._ends:
                 self.took.append(now - begun)
+                if not len(self.took) % TURN:
+                    self._turns.append(time.process_time())
                 enough = self._width if now < self._late else self._width / 10
                 if now >= self._ends and len(self.took) >= enough:
                     self._finish()
@@ -225,6 +234,13 @@ class Loop:
         self._requests_before = self._asked()
         self._begun, self._processor = time.perf_counter(), time.process_time()
         self._ends, self._late = self._begun + self._seconds, self._begun + LATE
+
+    def undisturbed(self) -> float:
+        """Processor seconds of a call in the tenth of all turns that other programs disturbed least."""
+        if len(self._turns) <= TURNS:
+            return self.processor / len(self.took)
+        each = sorted(after - before for before, after in pairwise(self._turns))
+        return each[len(each) // 10] / TURN
 
     def _finish(self) -> None:
         self.wall = time.perf_counter() - self._begun

@@ -39,8 +39,13 @@ def test_a_figure_is_the_median_over_rounds() -> None:
     assert results.rounds("ours", "calls:1") == 3
 
 
+def test_what_was_disturbed_least_is_the_least_of_all_rounds() -> None:
+    assert Results(ROWS).least("ours", "calls:1", "cpu_us") == 30.0
+
+
 def test_what_was_not_measured_is_none() -> None:
     results = Results(ROWS)
+    assert results.least("ours", "calls:1", "rate") is None
     assert results.value("ours", "calls:64", "cpu_us") is None
     assert results.value("ours", "calls:1", "rate") is None
     assert results.ratio("ours", "nobody", "calls:1", "cpu_us") is None
