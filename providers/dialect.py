@@ -144,9 +144,9 @@ def _others(target: Target) -> dict[OnUnsupported, Target]:  # noqa: ARG001 - fi
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes five times as long to make, and one is made for each attempt
 class WireRequest:
-    """One HTTP request, ready to be carried. Header values never show in its repr."""
+    """One HTTP request, ready to be carried; nobody changes one. Header values never show in its repr."""
 
     method: str
     url: str

@@ -19,7 +19,6 @@ from turnout.config.sections import OnUnsupported
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialect import Dialect, Target, WireRequest
 from turnout.providers.errors import AttemptTimeoutError, ProviderError, UnsupportedError
-from turnout.providers.signing import signed
 from turnout.providers.timekeeping import TimeUpError, timekeeper
 from turnout.providers.transport import Transport, WireResponse
 
@@ -76,8 +75,8 @@ class Wire:
             wire = await self._fetched(call, request, limits)
         else:
             wire = written(call, request)
-        if planned.target.preset.auth == "sigv4":
-            wire = signed(wire, planned.target, self._clock.now())
+        if planned.target.credentials is not None:
+            wire = _signed(wire, planned.target, self._clock)
         if call.attempts_left < 1:
             raise _spent(call)
         call.journal.sent += 1
@@ -242,6 +241,15 @@ def encode(
         raise
 
 
+def _signed(wire: WireRequest, target: Target, clock: Clock) -> WireRequest:
+    """The request with its signature, where the host wants one."""
+    if target.preset.auth != "sigv4":
+        return wire
+    from turnout.providers.signing import signed  # here: few hosts do
+
+    return signed(wire, target, clock.now())
+
+
 async def _error_body(response: WireResponse) -> bytes:
     """As much of an error's body as can be had; its status says most of it already."""
     pieces, size = [], 0
@@ -266,8 +274,8 @@ def within(seconds: float) -> RunLimited:
 async def list_models(transport: Transport, target: Target, dialect: Dialect, clock: Clock) -> bytes:
     """The body of a provider's list of models; ProviderError."""
     request = dialect.models_request(target)
-    if target.preset.auth == "sigv4":
-        request = signed(request, target, clock.now())
+    if target.credentials is not None:
+        request = _signed(request, target, clock)
     try:
         sending = transport.send(
             request, connect_timeout=target.timeouts.connect, max_bytes=target.max_response_bytes

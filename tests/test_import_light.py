@@ -10,7 +10,8 @@ RARE = (
     "asyncio", "difflib", "http", "mimetypes", "structlog", "tenacity", "trio", "yaml",
     "turnout.config.including", "turnout.config.yaml_nodes", "turnout.explaining", "turnout.json_schema",
     "turnout.providers.access_keys", "turnout.providers.dialects.error_rules", "turnout.providers.model_rows",
-    "turnout.providers.rate_limits", "turnout.providers.waits", "turnout.sync", "turnout.testing",
+    "turnout.providers.rate_limits", "turnout.providers.signing", "turnout.providers.waits", "turnout.sync",
+    "turnout.testing",
 )  # fmt: skip
 """What only some settings, errors or event loops need."""
 EXTRAS = ("click", "rich", "h11", "pytest", "hypothesis", "openai")

@@ -93,8 +93,8 @@ def shortened(request: ChatCompletion, target: Target) -> WireRequest | None:
     body: Json = {"model": target.model, "messages": messages}
     limit = effort = None
     if len(names) > 2:
-        for name in shortcut.order:
-            if name in names and (value := said[name]) is not None:
+        for name in filter(names.__contains__, shortcut.order):
+            if (value := said[name]) is not None:
                 body[name] = value
         if not _written_tools(body, shortcut) or not _options_are_plain(said["stream_options"]):
             return None

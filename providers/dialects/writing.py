@@ -224,8 +224,9 @@ def json_bytes(payload: Json) -> bytes:
     TypeError for what is no JSON, ValueError for NaN and infinities among the payload's own values; those
     inside them have been checked with the request.
     """
-    if any(type(value) is float and not isfinite(value) for value in payload.values()):
-        raise ValueError("JSON has no NaN and no Infinity")
+    for value in payload.values():
+        if type(value) is float and not isfinite(value):
+            raise ValueError("JSON has no NaN and no Infinity")
     try:
         return to_json(payload)
     except ValueError:
