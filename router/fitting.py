@@ -44,10 +44,26 @@ def fit(
     `calibration` is what is known of how the target counts. UnsupportedError or ContextWindowError where the
     target has to be passed by.
     """
+    if _is_short_text(request):
+        return request, ()
     needs = needs_of(request)
     if needs.characters > _SHORT:
         check_window(request, target, needs.characters, calibration)
     return fit_to_model(request, target, needs.fields)
+
+
+def _is_short_text(request: ChatCompletion) -> bool:
+    """Whether a request asks nothing of a model but what all of them can do, as most do."""
+    said = request.__dict__
+    if said["tools"] or said["response_format"] is not None:
+        return False
+    characters = 0
+    for message in said["messages"]:
+        content = message.content
+        if type(content) is not str:
+            return False
+        characters += len(content)
+    return characters <= _SHORT
 
 
 def check_window(

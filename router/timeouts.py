@@ -53,20 +53,26 @@ class Limits:
     """When an attempt has to be where, and what is said if it is not."""
 
     __slots__ = (
-        "_attempt", "_call", "_coming", "_first_token", "_idle", "_is_cut", "_last", "clock", "keeper",
-        "started",
+        "_attempt", "_call", "_coming", "_committed_end", "_first_token", "_idle", "_is_cut", "_last",
+        "_uncommitted_end", "clock", "keeper", "started",
     )  # fmt: skip
 
     def __init__(self, call: Call, clock: Clock) -> None:
         timeouts = call.target.target.timeouts.__dict__
         self.clock = clock
-        self.started = self._last = clock.monotonic()
+        self.started = started = self._last = clock.monotonic()
         self._call = call
         self._first_token: float = timeouts["first_token"]
         self._attempt: float | None = timeouts["attempt"]
         self._idle: float = timeouts["idle"]
+        ends_at = call.ends_at
+        if self._attempt is not None:
+            ends_at = min(ends_at, started + self._attempt)
+        self._committed_end = self._uncommitted_end = ends_at
         later = call.later
         self._coming = min(later, call.attempts_left) if later else 0
+        if self._coming:
+            self._uncommitted_end = min(ends_at, started + share_of(call.ends_at - started, self._coming))
         self._is_cut = False
         self.keeper: Timekeeper | None = None
         """Keeps the time, once there is a connection."""
@@ -98,7 +104,7 @@ class Limits:
         gives.
         """
         self._last = now = self.clock.monotonic()
-        end = self._committed_end() if committed else self._uncommitted_end()
+        end = self._committed_end if committed else self._uncommitted_end
         left = min(end - now, self._idle)
         if left <= 0:
             raise self.nothing_came(committed=committed)
@@ -130,18 +136,10 @@ class Limits:
         return ConnectionFailedError("the router was closed before the answer was complete.", code=CLOSED)
 
     def _left_to_begin(self) -> float:
-        left = min(self._uncommitted_end(), self.started + self._first_token) - self.clock.monotonic()
+        left = min(self._uncommitted_end, self.started + self._first_token) - self.clock.monotonic()
         if left <= 0:
             raise self.late()
         return left
-
-    def _committed_end(self) -> float:
-        ends_at = self._call.ends_at
-        return ends_at if self._attempt is None else min(ends_at, self.started + self._attempt)
-
-    def _uncommitted_end(self) -> float:
-        ends_at = self._committed_end()
-        return min(ends_at, self.started + self._share()) if self._coming else ends_at
 
     def _committed(self) -> list[_Limit]:
         limits = [_Limit(self._call.ends_at, DEADLINE, self._call.deadline)]

@@ -32,9 +32,9 @@ def usage_fields(payload: Mapping[str, Any], target: Target) -> dict[str, Any] |
     """
     groq, timings = payload.get("x_groq"), payload.get("timings")
     usage = payload.get("usage") or (groq.get("usage") if isinstance(groq, dict) else None)
-    timings = timings if isinstance(timings, dict) else {}
     if not timings and (plain := _plain(usage)) is not None:
         return plain
+    timings = timings if isinstance(timings, dict) else {}
     if not usage:
         return _from_timings(timings)
     if not isinstance(usage, dict):
@@ -72,31 +72,24 @@ def _plain(usage: Any) -> dict[str, Any] | None:
     """The fields of the counts that OpenAI itself sends, if they are whole and add up; None for all else."""
     if type(usage) is not dict or not usage.keys() <= _FIELDS:
         return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    heard, said = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    if type(prompt) is not int or type(completion) is not int or min(prompt, completion) < 0:
-        return None
-    total = usage.get("total_tokens")
-    if type(total) is not int or total != prompt + completion or total > COUNT_LIMIT:
-        return None
+    prompt: Any = usage.get("prompt_tokens")
+    completion: Any = usage.get("completion_tokens")
+    total: Any = usage.get("total_tokens")
+    counts = [prompt, completion, total]
     fields = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
-    if heard:
-        if not _are_plain(heard, _HEARD):
+    if heard := usage.get("prompt_tokens_details"):
+        if type(heard) is not dict or not heard.keys() <= _HEARD:
             return None
+        counts += heard.values()
         fields["prompt_tokens_details"] = heard
-    if said:
-        if not _are_plain(said, _SAID):
+    if said := usage.get("completion_tokens_details"):
+        if type(said) is not dict or not said.keys() <= _SAID:
             return None
+        counts += said.values()
         fields["completion_tokens_details"] = said
-    return fields
-
-
-def _are_plain(details: Any, known: frozenset[str]) -> bool:
-    """Whether details hold nothing but counts with a place in the contract."""
-    if type(details) is not dict or not details.keys() <= known:
-        return False
-    counts = details.values()
-    return set(map(type, counts)) == _COUNTS and min(counts) >= 0 and max(counts) <= COUNT_LIMIT
+    if set(map(type, counts)) != _COUNTS or min(counts) < 0 or max(counts) > COUNT_LIMIT:
+        return None
+    return fields if total == prompt + completion else None
 
 
 def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:
