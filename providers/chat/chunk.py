@@ -106,12 +106,12 @@ class ChatChunk(Envelope):
     @property
     def text(self) -> str:
         """New text of the first choice (index 0), empty where there is none."""
-        return self._first.content or ""
+        return _first(self.choices).content or ""
 
     @property
     def reasoning(self) -> str:
         """New thinking of the first choice (index 0), empty where there is none."""
-        return self._first.reasoning or ""
+        return _first(self.choices).reasoning or ""
 
     @property
     def finish_reason(self) -> str | None:
@@ -127,12 +127,13 @@ class ChatChunk(Envelope):
                 return True
         return False
 
-    @property
-    def _first(self) -> Delta:
-        for choice in self.choices:
-            if choice.index == 0:
-                return choice.delta
-        return Delta()
+
+def _first(choices: list[ChunkChoice]) -> Delta:
+    """What the choice with index 0 says."""
+    for choice in choices:
+        if choice.index == 0:
+            return choice.delta
+    return Delta()
 
 
 def _has_tokens(logprobs: Logprobs | None) -> bool:

@@ -212,7 +212,8 @@ class ChatResponse(Envelope):
     @property
     def message(self) -> ResponseMessage:
         """What the first choice says; an empty message where there is no choice."""
-        return self.choices[0].message if self.choices else ResponseMessage()
+        choices = self.choices
+        return choices[0].message if choices else ResponseMessage()
 
     @property
     def text(self) -> str:
@@ -237,4 +238,5 @@ class ChatResponse(Envelope):
     @property
     def finish_reason(self) -> str | None:
         """Why the first choice stopped."""
-        return self.choices[0].finish_reason if self.choices else None
+        choices = self.choices
+        return choices[0].finish_reason if choices else None
