@@ -71,7 +71,11 @@ class Journal:
 
 @dataclass(slots=True)
 class Call:
-    """One call of the caller's, aimed at one target of its plan; once made, only its `line` changes."""
+    """One call of the caller's, aimed at one target of its plan.
+
+    Once made, only its `line` changes, and for the length of an attempt its `target`, to the same with one of
+    several keys. Runs that go on beside each other have a copy each.
+    """
 
     request: ChatCompletion
     """As the caller gave it, checked."""

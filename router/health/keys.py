@@ -8,7 +8,10 @@ began before the latest refusal of its key says nothing new about it, however it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import cycle
+from math import gcd
 
 from turnout.config.sections import Kind
 
@@ -19,6 +22,7 @@ OF_THE_KEY: frozenset[Kind] = frozenset(("authentication", "permission", "quota"
 
 _PAUSE = 60.0  # seconds that a refused key is left alone, doubled each time…
 _LONGEST = 3600.0  # …up to this
+_LONG = 1000  # turns that are worked out once and for all; longer rounds, turn by turn
 _SOON = 1.0  # seconds in which an attempt that tries an isolated key is expected to know more
 
 
@@ -101,17 +105,12 @@ class Use:
 
     __slots__ = ("_began", "_tries", "index", "key")
 
-    def __init__(self, key: Key, index: int, now: float) -> None:
+    def __init__(self, key: Key, index: int, now: float, tries: Sequence[Isolation] = ()) -> None:
         self.key = key
         self.index = index
         """Where the key stands among those in use, from 0."""
         self._began = now
-        self._tries: list[Isolation] | None = None
-        if key.isolation.strikes or key.isolation_here.strikes:
-            isolations = (key.isolation, key.isolation_here)
-            self._tries = [one for one in isolations if one.strikes and not one.trying]
-            for one in self._tries:
-                one.trying = True
+        self._tries = tries  # what it finds out about, being the only one to do so
 
     def accepted(self) -> None:
         """The provider took the key."""
@@ -122,7 +121,7 @@ class Use:
             key.isolation_here.accepted(began)
         if key.gate.strikes:
             key.gate.answered(began)
-        if self._tries is not None:
+        if self._tries:
             self.released()
 
     def refused(self, now: float, kind: Kind, retry_after: float | None) -> None:
@@ -138,47 +137,49 @@ class Use:
 
     def released(self) -> None:
         """The attempt ended in a way that says nothing of the key."""
-        for one in self._tries or ():
+        for one in self._tries:
             one.trying = False
-        self._tries = None
+        self._tries = ()
 
 
 class KeyRing:
     """The keys of one provider, as one of its models uses them."""
 
-    __slots__ = ("keys",)
+    __slots__ = ("_turns", "keys")
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self.keys = tuple(keys)
+        self.keys = found = tuple(keys)
+        self._turns = _turns(found)  # as long as none is left alone
 
     def take(self, now: float, *, but: int = 0, forced: bool = False) -> Use | None:
         """The key whose turn it is, or None where all are left alone.
 
-        Turns go by weight, spread evenly. `but` are keys that the call has used already, a bit for each;
-        `forced` gives the one that may be used soonest, where there is none that may be now.
+        Turns go by weight, spread evenly; those of keys that are left alone go to the others, by weight as
+        well. `but` are keys that the call has used already, a bit for each; `forced` gives the one that may
+        be used soonest, where there is none that may be now.
         """
-        best: Key | None = None
-        found = total = 0
-        for index, key in enumerate(self.keys):
-            if but >> index & 1:
-                continue
-            refused = key.isolation.strikes or key.isolation_here.strikes
-            if (refused or key.gate.opens_at > now) and key.waits(now):
-                continue
-            key.credit += key.weight
-            total += key.weight
-            if best is None or key.credit > best.credit:
-                best, found = key, index
-        if best is not None:
-            best.credit -= total
-            return Use(best, found, now)
-        if not forced:
-            return None
+        if not but:
+            index = next(self._turns)
+            key = self.keys[index]
+            if key.gate.opens_at <= now and not key.isolation.strikes and not key.isolation_here.strikes:
+                return Use(key, index, now)
+            if not key.waits(now):
+                return self._trial(index, now)
         left = [index for index in range(len(self.keys)) if not but >> index & 1]
-        if not left:
+        free = [index for index in left if not self.keys[index].waits(now)]
+        if free:
+            return self._trial(_next(self.keys, free), now)
+        if not forced or not left:
             return None
-        found = min(left, key=lambda index: self.keys[index].waits(now))
-        return Use(self.keys[found], found, now)
+        return self._trial(min(left, key=lambda index: self.keys[index].waits(now)), now)
+
+    def _trial(self, index: int, now: float) -> Use:
+        """An attempt with a key that may have been refused before."""
+        key = self.keys[index]
+        tries = [one for one in (key.isolation, key.isolation_here) if one.strikes and not one.trying]
+        for one in tries:
+            one.trying = True
+        return Use(key, index, now, tries)
 
     def waits(self, now: float) -> float:
         """Seconds until any key may be used; 0: now."""
@@ -193,3 +194,27 @@ class KeyRing:
     def soonest(self, now: float) -> Key:
         """The key that may be used first."""
         return min(self.keys, key=lambda key: key.waits(now))
+
+
+def _turns(keys: Sequence[Key]) -> Iterator[int]:
+    """Whose turn it is, again and again, where all take part."""
+    everybody = range(len(keys))
+    weights = [key.weight for key in keys]
+    length = sum(weights) // gcd(*weights)  # after so many turns they repeat
+    if length > _LONG:
+        return iter(partial(_next, keys, everybody), None)
+    return cycle([_next(keys, everybody) for _ in range(length)])
+
+
+def _next(keys: Sequence[Key], among: Iterable[int]) -> int:
+    """Whose turn it is among some keys: each saves up by its weight, and who has most pays for all."""
+    best = total = 0
+    most = float("-inf")
+    for index in among:
+        key = keys[index]
+        key.credit += key.weight
+        total += key.weight
+        if key.credit > most:
+            best, most = index, key.credit
+    keys[best].credit -= total
+    return best

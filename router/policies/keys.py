@@ -35,8 +35,9 @@ def keys(books: Books) -> Layer:
                 if use is None:
                     break
                 used |= 1 << use.index
+                call.target = targets[use.index]
                 try:
-                    reply = await inner(call.aimed(targets[use.index], call.later))
+                    reply = await inner(call)
                 except ProviderError as error:
                     if error.kind not in OF_THE_KEY:
                         use.released()
@@ -54,6 +55,8 @@ def keys(books: Books) -> Layer:
                 else:
                     use.accepted()
                     return reply
+                finally:
+                    call.target = planned
             raise _turned_away(books, call, ring, now) if failure is None else _left_of(failure, ring, now)
 
         return keyed

@@ -50,6 +50,24 @@ def test_turns_are_spread_evenly() -> None:
     assert [taken(keys, 0.0).key.place for _ in range(8)] == [1, 1, 2, 1, 1, 1, 2, 1]
 
 
+def test_turns_of_long_rounds_go_by_weight_too() -> None:
+    keys = ring(1_000_000, 999_999, 1)
+    assert [taken(keys, 0.0).key.place for _ in range(6)] == [1, 2] * 3
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 3))
+def test_turns_of_a_key_that_is_left_alone_go_to_the_others_by_weight(
+    weights: list[int], rounds: int
+) -> None:
+    keys = ring(*weights)
+    refuse(keys, 1, 0.0, "quota")
+    others = sum(weights[1:])
+    counted = Counter(taken(keys, 0.0).key.place for _ in range(sum(weights) * others * rounds))
+    assert counted == {
+        place: weight * sum(weights) * rounds for place, weight in enumerate(weights, 1) if place > 1
+    }
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_refused_key_is_left_alone_for_longer_each_time(kind: Kind) -> None:
     keys, now, pauses = ring(1, 1), 0.0, []

@@ -30,6 +30,7 @@ class Attempt:
 
     def __init__(self, call: Call) -> None:
         assert call.target.target.api_key is not None
+        self.call = call
         self.key = call.target.target.api_key.get_secret_value()
         call.journal.sent += 1
 
@@ -98,7 +99,9 @@ class Layer(RuleBasedStateMachine):
         except StopIteration as stop:
             assert kind is None
             assert stop.value is attempt
+            assert attempt.call.target is self.plan.targets[0]
         except ProviderError as error:
+            assert attempt.call.target is self.plan.targets[0]
             assert kind is not None
             if kind in OF_THE_KEY:
                 assert not set(self.free()) - set(used)
@@ -114,11 +117,12 @@ class Layer(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def call_off(self, data: st.DataObject) -> None:
-        running, _, _ = self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1)))
+        running, attempt, _ = self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1)))
         known: Any = running
         try:
             known.throw(CalledOff())
         except CalledOff:
+            assert attempt.call.target is self.plan.targets[0]
             return
         raise AssertionError
 
