@@ -76,7 +76,6 @@ class Board:
                 limiter=limiter,
                 turns=turns,
                 retry_budget=None if budget is None else self._retry_budget(provider, own, budget),
-                calibration=self.calibration(provider, model, settings),
             )
 
         standing = self._kept(("standing", provider, model), (own, breaker, budget), make)
@@ -122,16 +121,18 @@ class Board:
         limits = own.limits
         if limits is None:
             return None, None
-        from .limiter import Limiter, Windows
+        from .limiter import Limiter
         from .turns import Turns
+        from .window import Window
 
         owner = (provider, model) if limits.per == "model" else (provider,)
         places = limits.concurrency
-        counted = limits.requests_per_minute or limits.tokens_per_minute or limits.adaptive
-        limiter = turns = None
-        if counted:
-            windows = self._kept(("windows", *owner), own, lambda: Windows(limits))
-            limiter = self._kept(("limiter", provider, model), own, lambda: Limiter(limits, windows))
+        requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
+        window = limiter = turns = None
+        if requests or tokens:
+            window = self._kept(("window", *owner), own, lambda: Window(requests, tokens))
+        if window is not None or limits.adaptive:
+            limiter = self._kept(("limiter", provider, model), own, lambda: Limiter(limits, window))
         if places is not None:
             turns = self._kept(("turns", *owner), own, lambda: Turns(places, limits.max_wait))
         return limiter, turns

@@ -40,10 +40,16 @@ class Calibration:
         self._answers = 0
         self._usual = _GUESS  # an answer's tokens, rather too many than too few
 
-    def learns(self) -> bool:
-        """Whether the next answer is worth learning from: each of the first ones, and later one in four."""
+    def learn(self, estimated: int, prompt: int, answer: int) -> None:
+        """Learn from the tokens that were counted: of each of the first answers, and later of one in four.
+
+        Nothing of long prompts, for of those whoever keeps account learns.
+        """
         self._answers += 1
-        return self._answers <= _FIRST or self._answers % 4 == 0
+        if self._answers <= _FIRST or self._answers % 4 == 0:
+            self.answered(answer)
+            if prompt < LONG:
+                self.observe(estimated, prompt)
 
     def observe(self, estimated: int, counted: int) -> None:
         """Learn from one answer how long its prompt was."""

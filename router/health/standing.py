@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .calibration import Calibration
 from .gate import Gate
 from .hedges import HedgeShare
 from .in_flight import InFlight
@@ -38,7 +37,6 @@ class Standing:
     """Closed as long as a rate limit holds."""
     in_flight: InFlight = field(default_factory=InFlight)
     latency: Latency = field(default_factory=Latency)
-    calibration: Calibration = field(default_factory=Calibration)
     hedges: HedgeShare = field(default_factory=HedgeShare)
     """How much of its traffic may still be hedged after a time that was learned."""
 

@@ -13,12 +13,13 @@ only be a bucket's; then what is left grows with the clock, at the pace that the
 
 from __future__ import annotations
 
-from turnout.providers.rate_limits import Reading
+from turnout.providers.rate_limits import Reading, Unit
 
 _STEADY = 1.5  # seconds that a reset may move by rounding alone
 _PRECISE = 2.0  # seconds that a reset must be away for its pace to be believed
 _PERIOD = 60.0
 _PLENTY = 0.5  # of the whole allowance
+_LATE = "anthropic-"  # where answers are counted as they are written; others count what is asked for
 
 
 class Told:
@@ -26,10 +27,12 @@ class Told:
 
     __slots__ = (
         "_basis", "_charged", "_charged_at", "_counts_from", "_earliest", "_latest", "_pace",
-        "_refilled_at", "_since", "continuous", "heard", "late", "left", "limit", "resets_at",
+        "_refilled_at", "_since", "continuous", "heard", "late", "left", "limit", "resets_at", "unit",
     )  # fmt: skip
 
-    def __init__(self, *, late: bool = False) -> None:
+    def __init__(self, name: str, unit: Unit) -> None:
+        self.unit = unit
+        """What it is an allowance of."""
         self.limit = 0.0
         """The whole allowance."""
         self.left = 0.0
@@ -40,7 +43,7 @@ class Told:
         """When all of it will be back; None where all of it is."""
         self.continuous = False
         """Whether it comes back steadily, rather than all at once."""
-        self.late = late
+        self.late = name.startswith(_LATE)
         """Whether answers are taken from it when they are done, and not when they are asked for."""
         self._basis: object = None  # the request whose header `left` goes back to,
         self._counts_from = float("-inf")  # and since when others that were heard of are subtracted from it
@@ -50,6 +53,15 @@ class Told:
         self._since = 0.0
         self._refilled_at = float("-inf")
         self._earliest = self._latest = float("-inf")  # between which a reset lies that was told
+
+    def share(self, requests: int, prompt: int, answer: int) -> int:
+        """How much of an attempt, or of several, this allowance counts."""
+        unit = self.unit
+        if unit == "requests":
+            return requests
+        if unit == "prompt":
+            return prompt
+        return answer if unit == "answer" else prompt + answer
 
     def wait(self, now: float, amount: int, unheard: int) -> float:
         """Seconds until there may be so much besides what is unheard of; 0 where there is now."""

@@ -13,7 +13,6 @@ Where nothing was sent, it is released. Turn and reservation end exactly once, h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NoReturn
 
 import anyio
@@ -25,14 +24,12 @@ from turnout.providers.transport import NEVER_CONNECTED, NEVER_SENT
 from ..clock import Clock
 from ..estimating import answer_limit, prompt_tokens, usage_of
 from ..fitting import was_skipped
-from ..health.calibration import LONG, Calibration
 from ..health.limiter import Limiter, Reservation
 from ..health.turns import Turns
 from ..pipeline import Call, Handler, Layer, Reply
 from ..rejecting import TargetRejectedError
 from .account import Books
 
-_SILENT: Mapping[str, str] = MappingProxyType({})
 _SHORTEST = 0.001  # seconds of a pause; a shorter one may be none at all to a clock
 _MAY_BILL = ("content_policy", "timeout")  # refusals that come after the prompt was read
 
@@ -49,9 +46,7 @@ def limits(books: Books) -> Layer:
             limiter, turns = standing.limiter, standing.turns
             if limiter is None and turns is None:
                 return await inner(call)
-            held = _Held(call, limiter, standing.calibration, clock)
-            if limiter is not None and limiter.counts_tokens:
-                held.estimate()
+            held = _Held(call, limiter, clock)
             if not held.take_at_once(turns):
                 await _wait(books, held, turns)
             sent = call.journal.sent
@@ -63,14 +58,11 @@ def limits(books: Books) -> Layer:
             except BaseException:
                 held.given_up(sent=call.journal.sent != sent)
                 raise
-            # where there are several keys, each has an allowance of its own
-            listens = limiter is not None and standing.keys is None and limiter.settings.adaptive
-            headers = reply.headers if listens else _SILENT
             usage = reply.usage
             if reply.end == "completed" and usage is not None:
-                held.used(usage, headers)
+                held.used(usage, reply.headers)
                 return reply
-            held.heard(headers)
+            held.heard(reply.headers)
             if reply.end is None:
                 reply.when_ended(held.ended)
             else:
@@ -85,26 +77,21 @@ def limits(books: Books) -> Layer:
 class _Held:
     """What one attempt holds of its target's limits."""
 
-    __slots__ = (
-        "answer", "calibration", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turns",
-    )  # fmt: skip
+    __slots__ = ("answer", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turns")
 
-    def __init__(self, call: Call, limiter: Limiter | None, calibration: Calibration, clock: Clock) -> None:
+    def __init__(self, call: Call, limiter: Limiter | None, clock: Clock) -> None:
         self.call = call
         self.limiter = limiter
-        self.calibration = calibration
         self.clock = clock
         self.turns: Turns | None = None  # of which it has taken one
         self.reservation: Reservation | None = None
-        self.estimated = self.prompt = self.answer = 0
-
-    def estimate(self) -> None:
-        """Guess what the attempt will take."""
-        call, calibration = self.call, self.calibration
-        self.estimated = estimated = prompt_tokens(call.request)
-        self.prompt = calibration.prompt(estimated)
-        most = answer_limit(call.request, call.target.target.overrides)
-        self.answer = calibration.answer() if most is None else most
+        self.estimated = self.prompt = self.answer = 0  # tokens that the attempt will take
+        if limiter is not None and limiter.counts_tokens:
+            planned = call.target
+            self.estimated = estimated = prompt_tokens(call.request)
+            self.prompt = planned.calibration.prompt(estimated)
+            most = answer_limit(call.request, planned.target.overrides)
+            self.answer = planned.calibration.answer() if most is None else most
 
     def take_at_once(self, turns: Turns | None) -> bool:
         """Take all that is needed, where it is there and nobody waits for it."""
@@ -133,10 +120,11 @@ class _Held:
         if reservation is not None and limiter is not None:
             now = self.clock.monotonic()
             prompt, answer = usage.prompt_tokens, usage.completion_tokens
-            if headers or limiter.scouting:
+            if limiter.listener is not None:
                 reservation.heard(now, headers, self.clock.now, (prompt, answer))
             reservation.settle(now, prompt, answer)
-            self._learn(usage)
+            if self.estimated:
+                self.call.target.calibration.learn(self.estimated, prompt, answer)
         self._over()
 
     def heard(self, headers: Mapping[str, str]) -> None:
@@ -152,9 +140,10 @@ class _Held:
         if self.reservation is None:
             self._over()
         elif usage is not None:
-            if reply.end == "completed":
-                self._learn(usage)
-            self._settle(usage.prompt_tokens, usage.completion_tokens)
+            prompt, answer = usage.prompt_tokens, usage.completion_tokens
+            if reply.end == "completed" and self.estimated:
+                self.call.target.calibration.learn(self.estimated, prompt, answer)
+            self._settle(prompt, answer)
         elif reply.end == "completed":
             self._settle(None, None)
         else:
@@ -198,17 +187,8 @@ class _Held:
         if turns is not None:
             turns.over()
 
-    def _learn(self, usage: Usage) -> None:
-        calibration = self.calibration
-        if self.estimated and calibration.learns():
-            calibration.answered(usage.completion_tokens)
-            if usage.prompt_tokens < LONG:  # whoever keeps account learns of the others
-                calibration.observe(self.estimated, usage.prompt_tokens)
-
     def _note_refusal(self, error: ProviderError) -> None:
-        standing = self.call.target.standing
-        alone = standing is not None and standing.keys is None  # every key has an allowance of its own
-        if self.limiter is not None and alone and error.kind == "rate_limit":
+        if self.limiter is not None and error.kind == "rate_limit":
             self.limiter.refused(self.clock.monotonic(), error.retry_after)
 
 

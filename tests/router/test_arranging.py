@@ -204,7 +204,7 @@ def test_a_targets_own_limit_of_tokens_and_what_it_was_found_to_count_are_estima
 
     text = [{"role": "user", "content": "word " * 1_000}]
     assert desk.order(messages=text)[0] == "a/1"
-    desk.standing("a/1").calibration.factor = 9.0
+    desk.planned("a/1").calibration.factor = 9.0
     assert desk.order(messages=text)[0] == "b/2"
 
 

@@ -232,8 +232,8 @@ def held_by(standing: Standing) -> dict[str, Any]:
         "in flight": standing.in_flight.count,
         "turns": turns.taken,
         "waiting for a turn": turns.waiting,
-        "requests, prompts and answers ahead": sum(limiter.ahead),
-        "tokens reserved": limiter._windows.held,
+        "requests, prompts and answers ahead": 0 if limiter.listener is None else sum(limiter.listener.ahead),
+        "tokens reserved": limiter.window.held,
         "waiting in line": len(limiter.line),
         "probe": breaker._probe or breaker._begun,
         "keys being tried": [

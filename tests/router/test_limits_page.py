@@ -12,7 +12,8 @@ import pytest
 from turnout import Router
 from turnout.config.loading import parse_settings
 from turnout.config.settings import Settings
-from turnout.health.limiter import SCOUTS, Reservation
+from turnout.health.limiter import Reservation
+from turnout.health.listener import SCOUTS
 from turnout.providers.catalogue import catalogue
 from turnout.testing import Simulator
 

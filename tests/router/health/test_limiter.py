@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from turnout.config.policies import Limits
-from turnout.health.limiter import SCOUTS, Limiter, Reservation, Windows
+from turnout.health.limiter import Limiter, Reservation
+from turnout.health.listener import SCOUTS
+from turnout.health.window import Window
 
 FULL = 6000
 
 
 def headers(
-    left: float, reset: str | None = "60.5s", unit: str = "tokens", limit: int = FULL
+    remaining: float, reset: str | None = "60.5s", unit: str = "tokens", limit: int = FULL
 ) -> dict[str, str]:
-    told = {f"x-ratelimit-limit-{unit}": str(limit), f"x-ratelimit-remaining-{unit}": str(left)}
+    told = {f"x-ratelimit-limit-{unit}": str(limit), f"x-ratelimit-remaining-{unit}": str(remaining)}
     return told if reset is None else {**told, f"x-ratelimit-reset-{unit}": reset}
 
 
@@ -29,11 +31,16 @@ def wait(limiter: Limiter, now: float, prompt: int = 100, answer: int = 0) -> fl
     return found
 
 
-def learned(left: float, reset: str | None = "60.5s", now: float = 100.0, **said: Any) -> Limiter:
+def left(limiter: Limiter) -> dict[str, float]:
+    assert limiter.listener is not None
+    return limiter.listener.left
+
+
+def learned(remaining: float, reset: str | None = "60.5s", now: float = 100.0, **said: Any) -> Limiter:
     """A limiter that has heard so much."""
     limiter = Limiter(Limits(**said))
     one = taken(limiter, now)
-    one.heard(now, headers(left, reset))
+    one.heard(now, headers(remaining, reset))
     one.settle(now, 100, 0)
     return limiter
 
@@ -77,7 +84,8 @@ def test_a_streams_answer_is_held_until_it_has_ended() -> None:
     limiter = Limiter(Limits())
     one = taken(limiter, 100.0, 100, 400)
     one.heard(100.5, headers(1000))
-    assert limiter.ahead == (0, 0, 400)
+    assert limiter.listener is not None
+    assert limiter.listener.ahead == (0, 0, 400)
     assert wait(limiter, 101.0, 700) > 0
     one.settle(102.0, 100, 50)
     taken(limiter, 102.0, 700)
@@ -89,7 +97,7 @@ def test_what_a_stream_did_not_need_comes_back() -> None:
     stream.heard(102.0, {})
     other.heard(102.5, headers(890, "58.000s"))
     stream.settle(103.0, 100, 10)
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 790.0}  # 890 less what others may have taken
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 790.0}  # 890 less what others may have taken
 
 
 def test_headers_of_answers_that_were_overtaken_add_nothing() -> None:
@@ -98,7 +106,7 @@ def test_headers_of_answers_that_were_overtaken_add_nothing() -> None:
     third.heard(102.0, headers(700))
     first.heard(102.1, headers(900))
     second.heard(102.2, headers(800))
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 700.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 700.0}
 
 
 def test_answers_that_are_counted_as_they_are_written() -> None:
@@ -110,15 +118,15 @@ def test_answers_that_are_counted_as_they_are_written() -> None:
     one = taken(limiter, 100.0, 10, 300)
     one.heard(100.5, told)
     one.settle(105.0, 10, 250)
-    assert limiter.left == {"anthropic-ratelimit-output-tokens-remaining": 650.0}
+    assert left(limiter) == {"anthropic-ratelimit-output-tokens-remaining": 650.0}
 
 
 def test_an_attempt_of_which_nothing_was_heard_counts() -> None:
     limiter = learned(1000)
     taken(limiter, 101.0, 300).settle(102.0)
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 700.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 700.0}
     taken(limiter, 102.0, 300).release(103.0)
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 700.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 700.0}
 
 
 def test_what_an_old_header_says_after_a_reset_is_left_out() -> None:
@@ -126,9 +134,9 @@ def test_what_an_old_header_says_after_a_reset_is_left_out() -> None:
     old = taken(limiter, 104.0)
     new = taken(limiter, 106.0)
     old.heard(106.5, headers(100, "1.500s"))  # it was let in before all of it came back
-    assert limiter.left == {"x-ratelimit-remaining-tokens": FULL - 100.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": FULL - 100.0}
     new.heard(107.0, headers(FULL - 100, "59.500s"))
-    assert limiter.left == {"x-ratelimit-remaining-tokens": FULL - 200.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": FULL - 200.0}
 
 
 def test_after_a_refusal_two_go_ahead() -> None:
@@ -173,13 +181,13 @@ def test_tokens_are_counted_from_when_they_are_told() -> None:
     assert limiter.counts_tokens
     three = taken(limiter, 102.0)
     three.heard(102.0, headers(2900))  # and not a word of requests this time
-    assert limiter.left["x-ratelimit-remaining-requests"] == 57
+    assert left(limiter)["x-ratelimit-remaining-requests"] == 57
 
 
 def test_models_share_their_providers_numbers() -> None:
     settings = Limits(requests_per_minute=3)
-    windows = Windows(settings)
-    one, two = Limiter(settings, windows), Limiter(settings, windows)
+    window = Window(3, None)
+    one, two = Limiter(settings, window), Limiter(settings, window)
     taken(one, 100.0)
     taken(two, 100.0)
     taken(two, 100.0).release(100.0)
@@ -199,15 +207,15 @@ def test_while_plenty_is_left_of_most_answers_only_that_is_looked_at() -> None:
     limiter = learned(5900)
     heard(limiter, 100.2, headers(5800, "what nobody reads"))
     heard(limiter, 100.4, headers(5990, "nor this"))
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 5700.0}  # no header is believed for the better
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 5700.0}  # no header is believed for the better
     heard(limiter, 101.0, headers(5990))
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 5990.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 5990.0}
 
 
 def test_a_header_that_tells_of_less_than_is_known_is_believed_at_once() -> None:
     limiter = learned(5900)
     heard(limiter, 100.2, headers(5400))  # somebody else uses the same account
-    assert limiter.left == {"x-ratelimit-remaining-tokens": 5400.0}
+    assert left(limiter) == {"x-ratelimit-remaining-tokens": 5400.0}
     heard(limiter, 100.4, headers(200))
     assert wait(limiter, 100.5, 201) > 0
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from turnout.config.policies import Limits
-from turnout.health.limiter import SCOUTS, Limiter, Reservation
+from turnout.health.limiter import Limiter, Reservation
+from turnout.health.listener import SCOUTS
 from turnout.testing.allowance import Allowance, Till
 
 MANY = st.integers(1, 60)
@@ -131,11 +132,15 @@ class OneProvider(RuleBasedStateMachine):
         """What is reserved is that of those under way, and nobody else's."""
         if hasattr(self, "limiter"):
             unheard, everyone = self.sent + self.let_in, self.sent + self.let_in + self.begun
-            assert self.limiter.ahead == (
-                len(unheard),
-                sum(one.reservation.prompt for one in unheard),
-                sum(one.reservation.answer for one in everyone),
-            )
+            prompts = [one.reservation.prompt for one in everyone]
+            answers = [one.reservation.answer for one in everyone]
+            assert self.limiter.window.held == sum(prompts) + sum(answers)
+            if self.limiter.listener is not None:
+                assert self.limiter.listener.ahead == (
+                    len(unheard),
+                    sum(one.reservation.prompt for one in unheard),
+                    sum(answers),
+                )
 
     @invariant()
     def keeps_to_the_users_numbers(self) -> None:

@@ -91,23 +91,19 @@ class Target:
         """Requests and tokens that count just now."""
         limiter = self.standing.limiter if self.standing else None
         assert limiter is not None
-        windows = limiter._windows
-        now = self.clock.monotonic()
-        for window in (windows.requests, windows.tokens):
-            if window is not None:
-                window.wait(now, 1)
-        return (
-            0 if windows.requests is None else windows.requests.used,
-            0 if windows.tokens is None else windows.tokens.used,
-        )
+        limiter.window.wait(self.clock.monotonic(), 1)
+        return limiter.window.requests, limiter.window.tokens
 
     def is_free(self) -> bool:
         """Whether nothing is held for anybody."""
         standing = self.standing
         assert standing is not None
         limiter, turns = standing.limiter, standing.turns
-        free = limiter is None or (limiter.ahead, len(limiter.line)) == ((0, 0, 0), 0)
-        return free and (turns is None or (turns.taken, turns.waiting) == (0, 0))
+        if limiter is not None:
+            ahead = () if limiter.listener is None else limiter.listener.ahead
+            if any((limiter.window.held, *ahead, len(limiter.line))):
+                return False
+        return turns is None or (turns.taken, turns.waiting) == (0, 0)
 
 
 def answering(answer: Answer, seconds: float = 0.0) -> Handler:
@@ -233,7 +229,7 @@ def test_what_others_did_not_need_is_not_waited_for(backend: str) -> None:
             for _ in range(3):
                 tasks.start_soon(lambda: target.ask(answering(short, seconds=2), max_tokens=900))
         assert target.clock.monotonic() == pytest.approx(6)
-        assert target.used() == (0, 30)
+        assert target.used() == (3, 30)
 
     run_virtually(program, backend)
 
