@@ -131,6 +131,8 @@ class Race(ABC, Generic[T]):
             self.decided = True
             if second is not None:
                 await second.stop()
+            elif value is not None:
+                return value  # as nearly all races end
         except BaseException:
             self.decided = True
             second = self._second

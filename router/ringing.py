@@ -2,7 +2,8 @@
 
 Nearly all races are over by then. So that those need no timer either, all races of a layer share one: it is
 set for the first of them to be due, and left alone when that one is over in time. When it rings, it looks who
-is due, and is set again for the next. A race waits for its second task, as a task group would.
+is due, and is set again for the next. Rings are kept apart, so that one may come a little late. A race waits
+for its second task, as a task group would.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .racing import Course, Race
 
 T = TypeVar("T")
 
-_APART = 0.01  # seconds between two rings at the least: where a crowd stalls, looking who is due is no trifle
+_APART = 0.01  # seconds between two rings at the least: neither a timer nor looking who is due is a trifle
 
 
 async def run(race: Race[T], after: float, course: Course) -> T:
@@ -38,39 +39,39 @@ async def run(race: Race[T], after: float, course: Course) -> T:
 class Bell:
     """Begins the second tasks of races once they are due."""
 
-    __slots__ = ("_loop", "_rings_at", "due")
+    __slots__ = ("_loop", "_rests_until", "_rings_at", "due")
 
     def __init__(self) -> None:
         self.due: dict[Race[Any], tuple[float, Context]] = {}
         """When, on the event loop's time, and in which context; whoever is over by then takes itself out."""
         self._loop: AbstractEventLoop | None = None
         self._rings_at = inf
+        self._rests_until = -inf  # it rings no sooner
 
     def add(self, race: Race[Any], after: float) -> None:
         """Begin a race's second task after so many seconds, unless it is taken out before."""
         loop = get_running_loop()
         if loop is not self._loop:  # the one before is closed, and its timer with it
-            self._loop, self._rings_at, self.due = loop, inf, {}
+            self._loop, self._rings_at, self._rests_until, self.due = loop, inf, -inf, {}
         due = loop.time() + after
         self.due[race] = due, copy_context()
-        if due < self._rings_at:
+        if due < self._rings_at and self._rests_until < self._rings_at:
             self._set(loop, due)
 
-    def _set(self, loop: AbstractEventLoop, moment: float) -> None:
-        self._rings_at = moment
+    def _set(self, loop: AbstractEventLoop, due: float) -> None:
+        self._rings_at = moment = max(due, self._rests_until)
         loop.call_at(moment, self._ring, loop, moment, context=Context())  # nobody's own
 
     def _ring(self, loop: AbstractEventLoop, moment: float) -> None:
         if moment != self._rings_at or loop is not self._loop:
             return  # another was set for an earlier time, and has seen to the rest
-        self._rings_at = inf
+        self._rings_at, self._rests_until = inf, moment + _APART
         for race in [race for race, (due, _) in self.due.items() if due <= moment]:
             _, context = self.due.pop(race)
             if not race.decided:
                 _begin(race, loop, context)
         if self.due:
-            soonest = min(due for due, _ in self.due.values())
-            self._set(loop, max(soonest, moment + _APART))
+            self._set(loop, min(due for due, _ in self.due.values()))
 
 
 def _begin(race: Race[Any], loop: AbstractEventLoop, context: Context) -> None:

@@ -12,6 +12,7 @@ import trio
 from virtual_time import run_virtually
 
 from turnout.racing import Course, Race
+from turnout.ringing import Bell
 
 Run = Callable[[], Awaitable[str]]
 
@@ -407,6 +408,25 @@ def test_in_a_crowd_that_stalls_everybody_gets_a_second_run(backend: str) -> Non
     run_virtually(program, backend)
     assert len(won) == 100
     assert -1e-9 < min(won) <= max(won) < 0.011
+
+
+def test_quick_races_one_after_another_set_few_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments: list[float] = []
+    ring = Bell._set
+
+    def counted(bell: Bell, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        moments.append(due)
+        ring(bell, loop, due)
+
+    async def program() -> None:
+        course = Course()
+        for _ in range(100):
+            assert await Two(Gives("first", 0)).run(0.0001, course) == "first"
+            await anyio.sleep(0.0005)
+
+    monkeypatch.setattr(Bell, "_set", counted)
+    run_virtually(program, "asyncio")
+    assert 1 < len(moments) < 10
 
 
 def test_no_scope_is_left_around_the_caller(backend: str) -> None:
