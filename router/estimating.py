@@ -31,7 +31,7 @@ def prompt_tokens(request: ChatCompletion) -> int:
     for message in request.messages:
         content = message.content
         if type(content) is str:
-            size += _size(content)
+            size += len(content) if content.isascii() else _size(content)
         elif content:
             for part in content:
                 text = getattr(part, "text", None)
@@ -45,7 +45,7 @@ def prompt_tokens(request: ChatCompletion) -> int:
             size += _json_size(message.wire()["tool_calls"])
     if request.tools:
         size += _json_size(request.wire()["tools"])
-    return tokens + _tokens(size)
+    return tokens - -size // BYTES_PER_TOKEN
 
 
 def answer_limit(request: ChatCompletion, overrides: Mapping[str, Any]) -> int | None:

@@ -13,8 +13,10 @@ from math import exp
 
 _SETTLES = 10.0  # seconds over which faster answers bring an average down
 _FORGETS = 60.0  # seconds over which an average sinks that nothing more is heard of
+_MOMENT = 0.001  # seconds that two samples of the same moment share, as they would in a crowd of calls
 _RECENT = 128  # answers that a percentile is taken of
 _ENOUGH = 20  # answers that it takes at the least
+_FEW = 8  # answers after which it is sorted out anew
 _STALLING = 5.0  # times the median
 _FAILURE = 1.0  # seconds that a failure counts for at the least; the next one in a row counts twice as much,
 _MOST_FAILURE = 15.0  # and so on up to this, unless it took longer
@@ -90,9 +92,7 @@ class Latency:
         The percentile; but where more than one answer in twenty stalls, that is a stall itself, so it is a
         multiple of the median at the most.
         """
-        recent = self._whole_recent if whole else self._first_recent
-        p95 = recent.p95()
-        return None if p95 is None else min(p95, recent.median * _STALLING)
+        return (self._whole_recent if whole else self._first_recent).silence()
 
 
 class Average:
@@ -108,15 +108,15 @@ class Average:
     def add(self, now: float, sample: float) -> None:
         """Take in one sample."""
         known, passed = self._value, now - self._at
-        if known is not None and passed > 0:
-            known *= exp(-passed / _FORGETS)
-        if known is None or (self._peaks and sample >= known):
-            self._value = sample
-        else:
-            # two samples of the same moment share it, as they would in a crowd of calls
-            passed = passed if passed > 0.001 else 0.001
-            self._value = sample + (known - sample) * exp(-passed / _SETTLES)
         self._at = now
+        if known is not None:
+            if passed > _MOMENT:
+                known *= exp(-passed / _FORGETS)
+            else:
+                passed = _MOMENT
+            if not self._peaks or sample < known:
+                sample += (known - sample) * exp(-passed / _SETTLES)
+        self._value = sample
 
     def value(self, now: float) -> float | None:
         """The average now; None before the first sample."""
@@ -128,14 +128,13 @@ class Average:
 class Recent:
     """The latest samples, and the one that 95 of 100 do not exceed."""
 
-    __slots__ = ("_fresh", "_p95", "_samples", "median")
+    __slots__ = ("_fresh", "_p95", "_samples", "_silence")
 
     def __init__(self) -> None:
         self._samples: deque[float] = deque(maxlen=_RECENT)
         self._p95: float | None = None
+        self._silence: float | None = None
         self._fresh = 0
-        self.median = 0.0
-        """As of the last time that the percentile was sorted out."""
 
     def add(self, sample: float) -> None:
         """Take in one sample."""
@@ -144,12 +143,20 @@ class Recent:
 
     def p95(self) -> float | None:
         """The percentile, sorted out anew after every few samples; None where there are too few."""
-        if self._p95 is None or self._fresh >= 8:
-            samples = self._samples
-            if len(samples) < _ENOUGH:
-                return None
-            ordered = sorted(samples)
-            self._p95 = ordered[-(-95 * len(samples) // 100) - 1]
-            self.median = ordered[len(ordered) // 2]
-            self._fresh = 0
+        if self._fresh >= _FEW or self._p95 is None:
+            self._sort()
         return self._p95
+
+    def silence(self) -> float | None:
+        """The percentile, or a multiple of the median where that is less."""
+        if self._fresh >= _FEW or self._silence is None:
+            self._sort()
+        return self._silence
+
+    def _sort(self) -> None:
+        samples = self._samples
+        if len(samples) >= _ENOUGH:
+            ordered = sorted(samples)
+            self._p95 = p95 = ordered[-(-95 * len(samples) // 100) - 1]
+            self._silence = min(p95, ordered[len(ordered) // 2] * _STALLING)
+            self._fresh = 0

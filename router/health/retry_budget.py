@@ -33,7 +33,8 @@ class RetryBudget:
         if self._at is None:
             self._at = now
         # seconds are added when they are asked for: as nothing is taken in between, it makes no difference
-        self._left = min(self._left + self.settings.ratio, self.cap)
+        left = self._left + self.settings.ratio
+        self._left = left if left < self.cap else self.cap
 
     def left(self, now: float) -> float:
         """How many further attempts may be made."""

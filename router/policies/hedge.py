@@ -46,12 +46,16 @@ def hedge(clock: Clock, events: Events) -> Layer:
             settings = call.plan.hedge
             if settings is None or not call.ahead:
                 return await inner(call)
-            after = delay(settings, call.target, whole=not call.streaming)
-            if settings.after == "p95" and call.target.standing is not None:
-                call.target.standing.hedges.begun()
+            target = call.target
+            after: float | None = None
+            if settings.after != "p95":
+                after = settings.after
+            elif target.standing is not None:
+                target.standing.hedges.begun()
+                after = target.standing.latency.silence(whole=not call.streaming)
             if after is None:
                 return await inner(call)
-            call.journal.taken = [call.target]
+            call.journal.taken = [target]
             race = _Hedged(inner, call, settings, after, clock, events)
             try:
                 reply = await race.run(after, course)
@@ -73,8 +77,9 @@ def delay(settings: Hedge, planned: PlannedTarget, *, whole: bool) -> float | No
 
     `whole` is for answers that are waited for to their end, which take their own time.
     """
-    if settings.after != "p95":
-        return settings.after
+    after = settings.after
+    if after != "p95":
+        return after
     standing = planned.standing
     return None if standing is None else standing.latency.silence(whole=whole)
 

@@ -46,7 +46,11 @@ def measure(clock: Clock) -> Layer:
                 reply.when_ended(_Going(guard, standing.latency, clock, began, whole=whole).ended)
             else:
                 guard.leave()
-                _ended(standing.latency, reply, clock.monotonic(), began, whole=whole)
+                now = clock.monotonic()
+                if whole and reply.end == "completed":
+                    standing.latency.observe_whole(now, now - began)
+                else:
+                    _ended(standing.latency, reply, now, began, whole=whole)
             return reply
 
         return measured

@@ -45,13 +45,17 @@ def retry(clock: Clock, random: Random, events: Events) -> Layer:
             try:
                 reply = await inner(call)
             except ProviderError as error:
-                _deposit(call, sent, ended, clock)
+                budget = budget_of(call)
+                if budget is not None:
+                    _deposit(budget, call, sent, ended, clock)
                 decision = Decision(call, clock, random)
                 if not (decision.again(error, tries=1) and decision.affords()):
                     raise
                 return await _try_again(inner, call, error, decision, events)
             if call.target.standing is not None:
-                _deposit(call, sent, ended, clock)
+                budget = call.target.standing.retry_budget
+                if budget is not None:
+                    _deposit(budget, call, sent, ended, clock)
             return reply
 
         return retrying
@@ -65,13 +69,12 @@ def budget_of(call: Call) -> RetryBudget | None:
     return None if standing is None else standing.retry_budget
 
 
-def _deposit(call: Call, sent: int, ended: int, clock: Clock) -> None:
+def _deposit(budget: RetryBudget, call: Call, sent: int, ended: int, clock: Clock) -> None:
     """Add to the provider's budget for an attempt that was sent, if it was the call's first one there.
 
     `sent` and `ended` are how many attempts of the call had been sent, and had ended, before it.
     """
-    budget = budget_of(call)
-    if budget is None or call.journal.sent == sent:
+    if call.journal.sent == sent:
         return
     if sent:
         provider = call.target.target.provider
