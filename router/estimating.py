@@ -29,7 +29,8 @@ def prompt_tokens(request: ChatCompletion) -> int:
     size = 0
     tokens = _PER_MESSAGE * len(request.messages)
     for message in request.messages:
-        content = message.content
+        said = message.__dict__  # each attribute of a pydantic model is as dear to read as all of them
+        content = said["content"]
         if type(content) is str:
             size += len(content) if content.isascii() else _size(content)
         elif content:
@@ -39,9 +40,9 @@ def prompt_tokens(request: ChatCompletion) -> int:
                     size += _size(text)
                 else:
                     tokens += _PER_ATTACHMENT
-        if message.reasoning:
-            size += _size(message.reasoning)
-        if message.tool_calls:
+        if said["reasoning"]:
+            size += _size(said["reasoning"])
+        if said["tool_calls"]:
             size += _json_size(message.wire()["tool_calls"])
     if request.tools:
         size += _json_size(request.wire()["tools"])

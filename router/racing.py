@@ -41,11 +41,9 @@ class Race(ABC, Generic[T]):
 
     around_first: anyio.CancelScope
     """Around the first run; made by the engine."""
-
-    def __init__(self) -> None:
-        self.decided = False
-        """Whether a second run would come too late."""
-        self._second: _Second[T] | None = None  # made once the time is up
+    decided: bool
+    """Whether a second run would come too late."""
+    _second: _Second[T] | None  # made once the time is up
 
     @property
     def failure(self) -> Exception | None:
@@ -83,6 +81,7 @@ class Race(ABC, Generic[T]):
         Nothing but a timer is shared by the races of one course.
         Raises the error of the first run where neither has a value.
         """
+        self.decided, self._second = False, None
         return _engine(current_async_library())(self, after, course)
 
     def begins(self) -> tuple[Coroutine[Any, Any, None], _Second[T]]:

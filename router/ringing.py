@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, get_running_loop  # noqa: TID251 - see above
 from contextvars import Context, copy_context
-from functools import cache
 from math import inf
 from typing import Any, TypeVar
 
@@ -28,7 +27,7 @@ async def run(race: Race[T], after: float, course: Course) -> T:
     bell = course.bell
     if bell is None:
         bell = course.bell = Bell()
-    race.around_first = _kind_of_scope()()
+    race.around_first = bell.scope()
     bell.add(race, after)
     try:
         return await race.decide()
@@ -39,9 +38,11 @@ async def run(race: Race[T], after: float, course: Course) -> T:
 class Bell:
     """Begins the second tasks of races once they are due."""
 
-    __slots__ = ("_loop", "_rests_until", "_rings_at", "due")
+    __slots__ = ("_loop", "_rests_until", "_rings_at", "due", "scope")
 
     def __init__(self) -> None:
+        self.scope = type(CancelScope())
+        """Makes the scopes of this engine, which anyio would look up for each of them."""
         self.due: dict[Race[Any], tuple[float, Context]] = {}
         """When, on the event loop's time, and in which context; whoever is over by then takes itself out."""
         self._loop: AbstractEventLoop | None = None
@@ -80,9 +81,3 @@ def _begin(race: Race[Any], loop: AbstractEventLoop, context: Context) -> None:
     second.task = task  # held there, for the loop itself holds it weakly
     # not by the task itself: one that is cancelled before its first step takes none
     task.add_done_callback(second.ended)
-
-
-@cache
-def _kind_of_scope() -> type[CancelScope]:
-    """The scopes of this engine, which anyio would look up for each of them."""
-    return type(CancelScope())

@@ -10,6 +10,7 @@ than its estimate can, and then those after it wait for that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from turnout.config.policies import Limits
 from turnout.providers.rate_limits import Now
@@ -70,19 +71,19 @@ class Reservation:
         "_limiter", "_slot", "answer", "before", "counted", "heard_at", "prompt", "started", "was_heard",
     )  # fmt: skip
 
-    before: tuple[int, int, int]  # what was heard of before it began; this, and the rest, for the listener
+    started: float  # this, and what follows, for the listener
+    before: tuple[int, int, int]  # what was heard of before it began
     was_heard: bool
     heard_at: float
     counted: tuple[int, int]  # tokens of prompt and answer that the headers count, once they are heard
 
     def __init__(self, limiter: Limiter, now: float, prompt: int, answer: int) -> None:
         self._limiter: Limiter | None = limiter
-        self.started = now
         self.prompt = prompt
         self.answer = answer
         self._slot = limiter.window.take(now, prompt + answer)
         if limiter.listener is not None:
-            limiter.listener.began(self)
+            limiter.listener.began(self, now)
 
     def heard(
         self,
@@ -103,7 +104,7 @@ class Reservation:
         self.heard_at = now
         self.counted = (self.prompt, self.answer) if took is None else took
         listener.hear(self, now, headers, clock, closely=bool(line.places))
-        limiter.counts_tokens = listener.counts_tokens or limiter.settings.tokens_per_minute is not None
+        limiter.counts_tokens = listener.counts_tokens or limiter.window.most_tokens < inf
         if line.places:
             line.nudge()
 

@@ -96,8 +96,9 @@ class Listener:
         self._told.clear()  # there was less than it told; what the next answer tells is a new beginning
         self._scouts = _AFTER_REFUSAL
 
-    def began(self, one: Reservation) -> None:
+    def began(self, one: Reservation, now: float) -> None:
         """An attempt has a reservation."""
+        one.started = now
         one.was_heard = False
         one.before = self._requests_heard, self._prompt_heard, self._answer_heard
         self._requests_ahead += 1

@@ -18,7 +18,7 @@ _ROUNDING = 1e-9  # ten tenths make one
 class RetryBudget:
     """The budget of one provider, shared by all its targets."""
 
-    __slots__ = ("_at", "_left", "cap", "settings")
+    __slots__ = ("_at", "_left", "_ratio", "cap", "settings")
 
     def __init__(self, settings: RetryBudgetSettings) -> None:
         self.settings = settings
@@ -26,6 +26,7 @@ class RetryBudget:
         self.cap = max(reserve, _LEAST_CAP)
         """Attempts that can be saved up."""
         self._left = reserve
+        self._ratio = settings.ratio
         self._at: float | None = None  # up to when `per_second` has been added
 
     def sent(self, now: float) -> None:
@@ -33,7 +34,7 @@ class RetryBudget:
         if self._at is None:
             self._at = now
         # seconds are added when they are asked for: as nothing is taken in between, it makes no difference
-        left = self._left + self.settings.ratio
+        left = self._left + self._ratio
         self._left = left if left < self.cap else self.cap
 
     def left(self, now: float) -> float:

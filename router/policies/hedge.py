@@ -47,9 +47,10 @@ def hedge(clock: Clock, events: Events) -> Layer:
             if settings is None or not call.ahead:
                 return await inner(call)
             target = call.target
-            after: float | None = None
-            if settings.after != "p95":
-                after = settings.after
+            said = settings.after
+            after = None
+            if said != "p95":
+                after = said
             elif target.standing is not None:
                 target.standing.hedges.begun()
                 after = target.standing.latency.silence(whole=not call.streaming)
@@ -92,7 +93,6 @@ class _Hedged(Race[Reply]):
     def __init__(
         self, inner: Handler, call: Call, settings: Hedge, after: float, clock: Clock, events: Events
     ) -> None:
-        super().__init__()
         self._inner = inner
         self._call = call
         self._settings = settings

@@ -85,13 +85,14 @@ class _Held:
         self.clock = clock
         self.turns: Turns | None = None  # of which it has taken one
         self.reservation: Reservation | None = None
-        self.estimated = self.prompt = self.answer = 0  # tokens that the attempt will take
         if limiter is not None and limiter.counts_tokens:
             planned = call.target
             self.estimated = estimated = prompt_tokens(call.request)
             self.prompt = planned.calibration.prompt(estimated)
             most = answer_limit(call.request, planned.target.overrides)
             self.answer = planned.calibration.answer() if most is None else most
+        else:
+            self.estimated = self.prompt = self.answer = 0
 
     def take_at_once(self, turns: Turns | None) -> bool:
         """Take all that is needed, where it is there and nobody waits for it."""

@@ -27,6 +27,7 @@ class Attempt:
     """An attempt under way."""
 
     reservation: Reservation
+    started: float
     prompt: int
     answer: int
     headers: dict[str, str]
@@ -67,7 +68,7 @@ class OneProvider(RuleBasedStateMachine):
                 assert found > 0
                 assert self.limiter.soonest(self.now, prompt, answer + more) <= found
                 return
-            self.sent.append(Attempt(found, prompt, answer, {}))
+            self.sent.append(Attempt(found, self.now, prompt, answer, {}))
 
     @rule(count=MANY, which=WHICH)
     def arrive(self, count: int, which: int) -> None:
@@ -78,7 +79,7 @@ class OneProvider(RuleBasedStateMachine):
                 assert verdict.refused is None
                 one.headers = dict(verdict.headers)
             self.let_in.append(one)
-            self.times.append((one.reservation.started, one.prompt + one.answer))
+            self.times.append((one.started, one.prompt + one.answer))
 
     @rule(count=MANY, which=WHICH, whole=st.booleans())
     def hear(self, count: int, which: int, whole: bool) -> None:
