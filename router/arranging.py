@@ -110,7 +110,11 @@ def _walk(steps: Iterable[Step], asking: _Asking, order: list[PlannedTarget]) ->
         if isinstance(step, Pool):
             members = step.members
             for place in _places(step, asking):
-                _walk(members[place].steps, asking, order)
+                member = members[place]
+                if member.has_pools:
+                    _walk(member.steps, asking, order)
+                else:
+                    order.extend(member.leaves)
         else:
             order.append(step)
 

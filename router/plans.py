@@ -94,12 +94,15 @@ class Member:
     """Theirs, each once; empty where no policy asks."""
     standing: Standing | None = field(init=False, repr=False)
     """The only one of them; None where there are several, or none."""
+    has_pools: bool = field(init=False, repr=False)
+    """Whether the order of its targets is decided for each call."""
 
     def __post_init__(self) -> None:
         found = {id(leaf.standing): leaf.standing for leaf in self.leaves if leaf.standing is not None}
         object.__setattr__(self, "standings", tuple(found.values()))
         alone = self.standings[0] if len(self.leaves) == len(self.standings) == 1 else None
         object.__setattr__(self, "standing", alone)
+        object.__setattr__(self, "has_pools", any(isinstance(step, Pool) for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -129,13 +129,12 @@ class Listener:
             self._answer_heard += answer
             self._charge(now, prompt, answer)
             return
+        more_prompt, more_answer = prompt - one.counted[0], answer - one.counted[1]
         for told in self._told.values():
             if told.late:
                 told.charge(now, told.share(0, 0, answer))
-            elif told.unit != "requests":
-                by = told.share(0, prompt - one.counted[0], answer - one.counted[1])
-                if by:
-                    told.settle(now, one, one.heard_at, by)
+            elif (more_prompt or more_answer) and (by := told.share(0, more_prompt, more_answer)):
+                told.settle(now, one, one.heard_at, by)
 
     def released(self, one: Reservation) -> None:
         """An attempt was not sent."""
@@ -156,25 +155,25 @@ class Listener:
         return wait if wait > 0.0 else 0.0
 
     def _glance(self, one: Reservation, headers: Mapping[str, str]) -> bool:
-        """Whether each allowance has plenty left, by what is known and by its header, after an attempt."""
+        """Whether each allowance has plenty left, by what is known and by its header, after an attempt.
+
+        If so, no more is made of it than that what the attempt took is still to be subtracted.
+        """
         if len(headers) != self._read_headers:
             return False
+        requests = self._requests_taken + 1
         prompt, answer = one.counted
-        self._requests_taken += 1
-        self._prompt_taken += prompt
-        self._answer_taken += answer
+        prompt += self._prompt_taken
+        answer += self._answer_taken
         try:
             for name, told in self._told.items():
-                if not told.has_plenty(float(headers[name]), self._taken(told)):
-                    break
-            else:
-                return True
+                taken = told.share(requests, prompt, 0 if told.late else answer)
+                if not told.has_plenty(float(headers[name]), taken):
+                    return False
         except (KeyError, ValueError):
-            pass
-        self._requests_taken -= 1
-        self._prompt_taken -= prompt
-        self._answer_taken -= answer
-        return False
+            return False
+        self._requests_taken, self._prompt_taken, self._answer_taken = requests, prompt, answer
+        return True
 
     def _taken(self, told: Told) -> int:
         """What is still to be subtracted from an allowance."""

@@ -34,7 +34,6 @@ def keys(books: Books) -> Layer:
                 use = ring.take(now, but=used, forced=call.forced and not used)
                 if use is None:
                     break
-                used |= 1 << use.index
                 call.target = targets[use.index]
                 try:
                     reply = await inner(call)
@@ -44,6 +43,7 @@ def keys(books: Books) -> Layer:
                         raise
                     now = clock.monotonic()
                     use.refused(now, error.kind, error.retry_after)
+                    used |= 1 << use.index
                     _tell(books, call, use.key, error, now)
                     if failure is None or error.kind == "rate_limit":
                         failure = error
