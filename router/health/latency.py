@@ -46,6 +46,10 @@ class Latency:
         self._whole.add(now, seconds)
         self._whole_recent.add(seconds)
 
+    def began(self, seconds: float, *, whole: bool = False) -> None:
+        """Take note that an answer began after so many seconds, for the percentile alone."""
+        (self._whole_recent if whole else self._first_recent).add(seconds)
+
     def outlasted(self, now: float, seconds: float, *, whole: bool = False) -> None:
         """Take note that somebody gave up after so many seconds in which no answer had begun."""
         average = self._whole if whole else self._first
@@ -59,7 +63,7 @@ class Latency:
         that of the quick answers alone and sink without end; were it counted in full, enough stalls would
         lift it to their own length.
         """
-        (self._whole_recent if whole else self._first_recent).add(seconds)
+        self.began(seconds, whole=whole)
 
     def failed(self, now: float, seconds: float) -> None:
         """Take note of a failure, so that a target which fails at once is not the fastest of all."""
