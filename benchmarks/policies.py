@@ -3,6 +3,7 @@
 A router over a transport that costs nothing answers the same call under different settings: without any
 policy, with each of them alone, and with all at once. Turns of a hundred calls alternate. Processor time
 counts, of the tenth of all turns that was disturbed least: what other programs do to caches only ever adds.
+Calls of raw httpx take their turns as well: microseconds alone say as much of a machine as of a library.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ import anyio
 
 from turnout import Router
 
-from . import sections
+from . import machine, sections, upstream
+from .adapters import Client, Task, raw_httpx
 from .adapters.turnout_alone import Nowhere, Ready
+from .reporting import thousandths
 
-TARGET = 25.0
-"""Microseconds that all policies together may cost."""
-CALLS = 100
+TARGET, HTTPX = 25.0, 500.0
+"""Microseconds that all policies together may cost, where a call of raw httpx takes so many."""
+GOAL = (
+    f"All policies of a chain together are to cost {TARGET:.0f} µs at most where a call of raw httpx takes\n"
+    f"{HTTPX:.0f} (with `sniffio` installed), on asyncio: {thousandths(TARGET / HTTPX)} of it."
+)
+CALLS, HTTPX_CALLS = 100, 10
 PAGE = "benchmarks-policies.md"
 
 _LIMITS = {"requests_per_minute": 10**7, "tokens_per_minute": 10**10, "concurrency": 100}
@@ -56,6 +63,8 @@ SETTINGS: dict[str, Settings] = {
     },
 }
 """What is measured, by name."""
+ALL = "all, in a chain"
+"""All that a chain can have."""
 
 
 class Told(Nowhere):
@@ -109,6 +118,25 @@ class Turn:
         self.micros.append((time.process_time() - begun) / CALLS * 1e6)
 
 
+class HttpxTurn:
+    """Calls of raw httpx, where httpx finds `sniffio` installed, and how long they took."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.micros: list[float] = []
+
+    async def calls(self) -> None:
+        """Make some calls, and take down what one of them cost."""
+        begun = time.process_time()
+        for _ in range(HTTPX_CALLS):
+            await self._client.complete()
+        self.micros.append((time.process_time() - begun) / HTTPX_CALLS * 1e6)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        await self._client.close()
+
+
 def messages() -> list[dict[str, str]]:
     """A short conversation."""
     return [
@@ -117,21 +145,30 @@ def messages() -> list[dict[str, str]]:
     ]
 
 
-async def measure(rounds: int) -> dict[str, float]:
-    """Microseconds of a call without policies, under `none`, and what is added by each setting."""
+async def measure(rounds: int, url: str) -> dict[str, float]:
+    """Microseconds of a call without policies, under `none`, what is added by each setting, and under `httpx`
+    those of a call of raw httpx to a server at `url`."""
     turns = {name: Turn(said) for name, said in SETTINGS.items()}
+    yardstick = HttpxTurn(await raw_httpx.connect(Task(f"{url}/ok/v1")))
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(yardstick.close)
         for turn in turns.values():
             await stack.enter_async_context(turn)
-            await turn.calls()  # learns, and is not counted
-            turn.micros.clear()
+        every: list[Turn | HttpxTurn] = [*turns.values(), yardstick]
+        for one in every:
+            await one.calls()  # learns, and is not counted
+            one.micros.clear()
         for number in range(rounds):
-            order = list(turns.values())
-            for turn in order if number % 2 else reversed(order):
-                await turn.calls()
-    cost = {name: sorted(turn.micros)[len(turn.micros) // 10] for name, turn in turns.items()}
+            for one in every if number % 2 else reversed(every):
+                await one.calls()
+    cost = {name: _undisturbed(turn.micros) for name, turn in turns.items()}
     plain = cost["none"]
-    return {name: one if name == "none" else one - plain for name, one in cost.items()}
+    added = {name: one if name == "none" else one - plain for name, one in cost.items()}
+    return {**added, "httpx": _undisturbed(yardstick.micros)}
+
+
+def _undisturbed(micros: list[float]) -> float:
+    return sorted(micros)[len(micros) // 10]
 
 
 def page(found: Mapping[str, Mapping[str, float]]) -> str:
@@ -141,10 +178,14 @@ def page(found: Mapping[str, Mapping[str, float]]) -> str:
         ["**without policies**" if name == "none" else name, *(_figure(found[one], name) for one in engines)]
         for name in SETTINGS
     ]
+    calls = {one: found[one]["httpx"] for one in engines}
+    rows.append(["*a call of raw httpx, in the same turns*", *(f"{calls[one]:.0f}" for one in engines)])
+    rows.append([f"*{ALL} ÷ that*", *(thousandths(found[one][ALL] / calls[one]) for one in engines)])
     return "\n\n".join(
         [
             sections.measured_on(),
             sections.table(["µs of CPU for a call that goes well", *engines], rows),
+            GOAL,
         ]
     )
 
@@ -160,7 +201,11 @@ def main() -> None:
     parser.add_argument("--engines", default="asyncio,trio")
     parser.add_argument("--page", action="store_true", help=f"write the section of docs/{PAGE}")
     said = parser.parse_args()
-    found = {one: anyio.run(measure, said.rounds, backend=one) for one in said.engines.split(",")}
+    core, other = machine.cores()
+    upstream.pin(core)
+    with upstream.running(other) as roots:
+        engines, url = said.engines.split(","), roots["http"]
+        found = {one: anyio.run(measure, said.rounds, url, backend=one) for one in engines}
     text = page(found)
     print(text)
     print(json.dumps(found))
