@@ -30,7 +30,11 @@ def finish(
         known["metadata"] = dict(metadata)
     if attempt is not None:
         known["cost"] = attempt.cost
-    # as assigning one after another would, at the cost of one
-    said.update(known)
+    return _with(response, known)
+
+
+def _with(response: ChatResponse, known: dict[str, Any]) -> ChatResponse:
+    """The response with further fields set, as assigning one after another would, at the cost of one."""
+    response.__dict__.update(known)
     response.__pydantic_fields_set__.update(known)
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import hedging, policies, sections
+from benchmarks import hedging, policies, sections, upstream
 
 PAGE = "# Title\n\n<!-- one -->\nold\n<!-- /one -->\n\nmiddle\n\n<!-- two -->\n<!-- /two -->\n"
 
@@ -52,8 +52,11 @@ async def test_every_setting_makes_a_router_that_answers(
     anyio_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policies, "CALLS", 3)
-    found = await policies.measure(1)
-    assert found.keys() == policies.SETTINGS.keys()
+    with upstream.running(None) as roots:
+        found = await policies.measure(1, roots["http"])
+    assert found.keys() == {*policies.SETTINGS, "httpx"}
     assert found["none"] > 0
+    assert found["httpx"] > 0
     text = policies.page({anyio_backend: found})
     assert f"| **without policies** | {found['none']:.1f} |" in text
+    assert "0.050 of it" in text
