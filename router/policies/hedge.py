@@ -47,13 +47,9 @@ def hedge(clock: Clock, events: Events) -> Layer:
             if settings is None or not call.ahead:
                 return await inner(call)
             target = call.target
-            said = settings.after
-            after = None
-            if said != "p95":
-                after = said
-            elif target.standing is not None:
+            after = delay(settings, target, whole=not call.streaming)
+            if settings.after == "p95" and target.standing is not None:
                 target.standing.hedges.begun()
-                after = target.standing.latency.silence(whole=not call.streaming)
             if after is None:
                 return await inner(call)
             call.journal.taken = [target]
@@ -78,9 +74,8 @@ def delay(settings: Hedge, planned: PlannedTarget, *, whole: bool) -> float | No
 
     `whole` is for answers that are waited for to their end, which take their own time.
     """
-    after = settings.after
-    if after != "p95":
-        return after
+    if settings.after != "p95":
+        return settings.after
     standing = planned.standing
     return None if standing is None else standing.latency.silence(whole=whole)
 

@@ -46,11 +46,7 @@ def measure(clock: Clock) -> Layer:
                 reply.when_ended(_Going(guard, standing.latency, clock, began, whole=whole).ended)
             else:
                 guard.leave()
-                now = clock.monotonic()
-                if whole and reply.end == "completed":
-                    standing.latency.observe_whole(now, now - began)
-                else:
-                    _ended(standing.latency, reply, now, began, whole=whole)
+                _ended(standing.latency, reply, clock.monotonic(), began, whole=whole)
             return reply
 
         return measured
