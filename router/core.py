@@ -262,6 +262,7 @@ class Router:
             order = self._arranging().order(
                 plan, request, streaming=streaming, call_id=call_id, tags=tags, told=told
             )
+        now = self._clock.monotonic()
         return Call(
             request,
             streaming,
@@ -269,12 +270,12 @@ class Router:
             order[0],
             call_id,
             seconds,
-            self._clock.monotonic() + seconds,
+            now + seconds,
             on_unsupported,
             dict(tags) if tags else {},
             len(order) - 1,
             order[1:],
-            Journal(),
+            Journal(now),
             told,
         )
 

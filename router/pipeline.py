@@ -51,9 +51,11 @@ class Line(Protocol):
 class Journal:
     """What a call has done so far; all copies of the call share one."""
 
-    __slots__ = ("attempts", "begun", "errors", "sent", "shelf", "taken")
+    __slots__ = ("attempts", "began_at", "begun", "errors", "sent", "shelf", "taken")
 
-    def __init__(self) -> None:
+    def __init__(self, began_at: float = 0.0) -> None:
+        self.began_at = began_at
+        """When the call began, on the clock's monotonic time."""
         self.begun = 0
         """Attempts begun, those that could not be encoded included."""
         self.sent = 0
@@ -161,6 +163,11 @@ class Reply(Protocol):
     """The line of the ledger, once it has ended."""
     headers: Mapping[str, str]
     """The HTTP headers of the answer, names in lower case."""
+
+    @property
+    def began_at(self) -> float:
+        """When its attempt began, on the clock's monotonic time."""
+        ...
 
     @property
     def response(self) -> ChatResponse:

@@ -72,6 +72,11 @@ class WireReply(ABC):
         self._listeners: list[Callable[[Reply], None]] | None = None
 
     @property
+    def began_at(self) -> float:
+        """When the attempt began."""
+        return self._limits.started
+
+    @property
     @abstractmethod
     def response(self) -> ChatResponse:
         """What has come until now."""

@@ -43,7 +43,7 @@ class Stacks:
 
     def _layers(self, needed: Needs) -> list[Layer]:
         """The layers, innermost first."""
-        resumes, hedges, falls_back, retries, measures, times, breaks, limited, keyed = needed
+        resumes, hedges, falls_back, retries, measures, breaks, limited, keyed = needed
         books, clock, events = self._books, self._books.clock, self._books.events
         layers = [account(books)]
         if keyed:
@@ -62,10 +62,6 @@ class Stacks:
             from .policies.measure import measure
 
             layers.append(measure(clock))
-        if times:
-            from .policies.silence import silence
-
-            layers.append(silence(clock))
         if retries:
             layers.append(retry(clock, self._random, events))
         if falls_back:
@@ -93,12 +89,12 @@ def needs(plan: Plan) -> Needs:
     turns_away = breaks or limited or keyed
     return (
         plan.on_interrupt != "raise",
-        plan.hedge is not None and len(plan.targets) > 1,
+        # where there is nobody to hedge with, a target's silence is learned for the routes that have others
+        plan.hedge is not None and (len(plan.targets) > 1 or plan.hedge.after == "p95"),
         plan.falls_back or turns_away,
         # a retry budget grows with what every route sends, whether or not that one tries again
         plan.retries or any(one.retry_budget is not None for one in standings),
         bool(standings) and plan.pooled,
-        bool(standings) and not plan.pooled and plan.hedge is not None and plan.hedge.after == "p95",
         turns_away,
         limited,
         keyed,

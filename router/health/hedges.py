@@ -15,18 +15,17 @@ _MOST = 5.0  # hedges that can be saved up, so that stalls may come in a row
 class HedgeShare:
     """The hedges that one target has left."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "calls")
 
     def __init__(self) -> None:
         self._left = 1.0
-
-    def begun(self) -> None:
-        """A call begins at the target."""
-        left = self._left + SHARE
-        self._left = left if left < _MOST else _MOST
+        self.calls = 0
+        """Calls that have begun at the target since somebody asked; whoever makes one counts it here."""
 
     def has_one(self) -> bool:
         """Whether one more call may be hedged."""
+        self._left = min(self._left + self.calls * SHARE, _MOST)
+        self.calls = 0
         return self._left >= 1.0
 
     def take(self) -> None:

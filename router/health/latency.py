@@ -16,7 +16,7 @@ _FORGETS = 60.0  # seconds over which an average sinks that nothing more is hear
 _MOMENT = 0.001  # seconds that two samples of the same moment share, as they would in a crowd of calls
 _RECENT = 128  # answers that a percentile is taken of
 _ENOUGH = 20  # answers that it takes at the least
-_FEW = 16  # answers after which it is sorted out anew
+_FEW = 32  # answers after which it is sorted out anew, but sooner while they are few
 _STALLING = 5.0  # times the median
 _FAILURE = 1.0  # seconds that a failure counts for at the least; the next one in a row counts twice as much,
 _MOST_FAILURE = 15.0  # and so on up to this, unless it took longer
@@ -25,45 +25,34 @@ _MOST_FAILURE = 15.0  # and so on up to this, unless it took longer
 class Latency:
     """Moving averages and the usual worst of one target."""
 
-    __slots__ = ("_first", "_first_recent", "_token", "_whole", "_whole_recent")
+    __slots__ = ("_first", "_token", "_whole", "streams", "wholes")
 
     def __init__(self) -> None:
         self._first = Average()
         self._token = Average(peaks=False)
         self._whole = Average()
-        self._first_recent = Recent()
-        self._whole_recent = Recent()
+        self.streams = Recent()
+        """Seconds in which streams began of late. What failed or was given up is not among them."""
+        self.wholes = Recent()
+        """The same for answers that came whole."""
 
     def observe(self, now: float, first_token: float, per_token: float | None) -> None:
         """Take note of a stream: seconds to its first word, and for each token after that."""
         self._first.add(now, first_token)
-        self._first_recent.add(first_token)
+        self.streams.add(first_token)
         if per_token is not None:
             self._token.add(now, per_token)
 
     def observe_whole(self, now: float, seconds: float) -> None:
         """Take note of an answer that came whole after so many seconds."""
         self._whole.add(now, seconds)
-        self._whole_recent.add(seconds)
-
-    def began(self, seconds: float, *, whole: bool = False) -> None:
-        """Take note that an answer began after so many seconds, for the percentile alone."""
-        (self._whole_recent if whole else self._first_recent).add(seconds)
+        self.wholes.add(seconds)
 
     def outlasted(self, now: float, seconds: float, *, whole: bool = False) -> None:
         """Take note that somebody gave up after so many seconds in which no answer had begun."""
         average = self._whole if whole else self._first
         if seconds > (average.value(now) or 0.0):
             average.add(now, seconds)
-
-    def hedged(self, seconds: float, *, whole: bool = False) -> None:
-        """Take note that an answer which had not begun after so many seconds lost to a hedge.
-
-        It counts for the percentile as if it had begun just then. Were it left out, the percentile would be
-        that of the quick answers alone and sink without end; were it counted in full, enough stalls would
-        lift it to their own length.
-        """
-        self.began(seconds, whole=whole)
 
     def failed(self, now: float, seconds: float) -> None:
         """Take note of a failure, so that a target which fails at once is not the fastest of all."""
@@ -82,21 +71,6 @@ class Latency:
     def whole(self, now: float) -> float | None:
         """Seconds to an answer that comes whole, by an average that remembers peaks; None: not known."""
         return self._whole.value(now)
-
-    def p95(self, *, whole: bool = False) -> float | None:
-        """Seconds within which 95 of 100 recent answers began; None where there were too few.
-
-        Those of streams, or of answers that come whole. What failed or was given up is not among them.
-        """
-        return (self._whole_recent if whole else self._first_recent).p95()
-
-    def silence(self, *, whole: bool = False) -> float | None:
-        """Seconds after which an answer that has not begun is unusual; None where too few are known.
-
-        The percentile; but where more than one answer in twenty stalls, that is a stall itself, so it is a
-        multiple of the median at the most.
-        """
-        return (self._whole_recent if whole else self._first_recent).silence()
 
 
 class Average:
@@ -130,37 +104,31 @@ class Average:
 
 
 class Recent:
-    """The latest samples, and the one that 95 of 100 do not exceed."""
+    """The latest samples, the one that 95 of 100 do not exceed, and what is unusual beside them."""
 
-    __slots__ = ("_fresh", "_p95", "_samples", "_silence")
+    __slots__ = ("_samples", "_until_sorted", "p95", "silence")
 
     def __init__(self) -> None:
+        self.p95: float | None = None
+        """The percentile, sorted out anew after every few samples; None as long as they are too few."""
+        self.silence: float | None = None
+        """Seconds after which an answer that has not begun is unusual; None as long as too few are known.
+
+        The percentile; but where more than one answer in twenty stalls, that is a stall itself, so it is a
+        multiple of the median at the most.
+        """
         self._samples: deque[float] = deque(maxlen=_RECENT)
-        self._p95: float | None = None
-        self._silence: float | None = None
-        self._fresh = 0
+        self._until_sorted = _ENOUGH
 
     def add(self, sample: float) -> None:
-        """Take in one sample."""
+        """Take in one sample, in seconds."""
         self._samples.append(sample)
-        self._fresh += 1
-
-    def p95(self) -> float | None:
-        """The percentile, sorted out anew after every few samples; None where there are too few."""
-        if self._fresh >= _FEW or self._p95 is None:
+        self._until_sorted = left = self._until_sorted - 1
+        if not left:
             self._sort()
-        return self._p95
-
-    def silence(self) -> float | None:
-        """The percentile, or a multiple of the median where that is less."""
-        if self._fresh >= _FEW or self._silence is None:
-            self._sort()
-        return self._silence
 
     def _sort(self) -> None:
-        samples = self._samples
-        if len(samples) >= _ENOUGH:
-            ordered = sorted(samples)
-            self._p95 = p95 = ordered[-(-95 * len(samples) // 100) - 1]
-            self._silence = min(p95, ordered[len(ordered) // 2] * _STALLING)
-            self._fresh = 0
+        ordered = sorted(self._samples)
+        self.p95 = p95 = ordered[-(-95 * len(ordered) // 100) - 1]
+        self.silence = min(p95, ordered[len(ordered) // 2] * _STALLING)
+        self._until_sorted = min(_FEW, len(ordered) // 2)

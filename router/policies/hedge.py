@@ -43,25 +43,31 @@ def hedge(clock: Clock, events: Events) -> Layer:
 
     def layer(inner: Handler) -> Handler:
         async def hedged(call: Call) -> Reply:
-            settings = call.plan.hedge
-            if settings is None or not call.ahead:
+            plan, target = call.plan, call.target
+            settings = plan.hedge
+            if settings is None:
                 return await inner(call)
-            target = call.target
-            after = delay(settings, target, whole=not call.streaming)
-            if settings.after == "p95" and target.standing is not None:
-                target.standing.hedges.begun()
+            learned = settings.after == "p95"
+            after = None
+            if call.ahead:
+                after = delay(settings, target, whole=not call.streaming)
+                if learned and target.standing is not None:
+                    target.standing.hedges.calls += 1
             if after is None:
-                return await inner(call)
-            call.journal.taken = [target]
-            race = _Hedged(inner, call, settings, after, clock, events)
-            try:
-                reply = await race.run(after, course)
-            except (ProviderError, UnsupportedError, AllTargetsFailedError) as error:
-                if race.is_said_best_by(error):
-                    raise
-                raise final_error(call) from error
-            if race.won_by_second:
-                race.learn()
+                reply = await inner(call)
+            else:
+                call.journal.taken = [target]
+                race = _Hedged(inner, call, settings, after, clock, events)
+                try:
+                    reply = await race.run(after, course)
+                except (ProviderError, UnsupportedError, AllTargetsFailedError) as error:
+                    if race.is_said_best_by(error):
+                        raise
+                    raise final_error(call) from error
+                if race.won_by_second:
+                    race.learn()
+            if learned and not plan.pooled:  # a pool times all that it sends
+                _learn(call, reply, clock)
             return reply
 
         return hedged
@@ -74,10 +80,30 @@ def delay(settings: Hedge, planned: PlannedTarget, *, whole: bool) -> float | No
 
     `whole` is for answers that are waited for to their end, which take their own time.
     """
-    if settings.after != "p95":
-        return settings.after
+    after = settings.after
+    if after != "p95":
+        return after
     standing = planned.standing
-    return None if standing is None else standing.latency.silence(whole=whole)
+    if standing is None:
+        return None
+    return standing.latency.wholes.silence if whole else standing.latency.streams.silence
+
+
+def _learn(call: Call, reply: Reply, clock: Clock) -> None:
+    """Take note of how long the target was silent that answered.
+
+    Since the call began, where it was the first to be tried: while it waited for its turn it was silent too.
+    """
+    standing = reply.target.standing
+    if standing is None:
+        return
+    journal = call.journal
+    began = journal.began_at if journal.begun == 1 else reply.began_at
+    if call.streaming:
+        if reply.first_token_at is not None:
+            standing.latency.streams.add(reply.first_token_at - began)
+    elif reply.end == "completed":
+        standing.latency.wholes.add(clock.monotonic() - began)
 
 
 class _Hedged(Race[Reply]):
@@ -101,10 +127,15 @@ class _Hedged(Race[Reply]):
         return self.failure is None or isinstance(self.failure, TargetRejectedError) or self._is_last(error)
 
     def learn(self) -> None:
-        """Take note of how long the target was silent that lost to its hedge."""
+        """Take note of how long the target was silent that lost to its hedge.
+
+        It counts as if it had begun just then. Were it left out, the time would be that of the quick answers
+        alone and sink without end; were it counted in full, enough stalls would lift it to their own length.
+        """
         standing = self._watched.standing
         if standing is not None:
-            standing.latency.hedged(self._after, whole=not self._call.streaming)
+            latency = standing.latency
+            (latency.streams if self._call.streaming else latency.wholes).add(self._after)
 
     def first(self) -> Awaitable[Reply]:
         """The call as it would be without a hedge."""

@@ -55,7 +55,7 @@ def _facts(call: Call, clock: Clock) -> dict[str, Any]:
         "call_id": call.id,
         "route": call.plan.route,
         "attempts": len(trace.attempts),
-        "seconds": clock.monotonic() - (call.ends_at - call.deadline),
+        "seconds": clock.monotonic() - call.journal.began_at,
         "prompt_tokens": usage and usage.prompt_tokens,
         "completion_tokens": usage and usage.completion_tokens,
         "cost": None if amount is None else str(amount),

@@ -100,6 +100,11 @@ class ResumingReply:
         self._listeners: list[Callable[[Reply], None]] = []
 
     @property
+    def began_at(self) -> float:
+        """When the attempt began that goes on."""
+        return self._reply.began_at
+
+    @property
     def response(self) -> ChatResponse:
         """What has come until now, of all attempts that the answer is made of."""
         if self._fold is None:

@@ -77,6 +77,17 @@ async def test_a_call_with_trouble_tells_its_story(
     assert (finished["attempts"], finished["target"]) == (3, "b/y")
 
 
+async def test_a_call_without_a_deadline_tells_how_long_it_took(
+    make_router: MakeRouter, hello: Conversation, heard: list[Any]
+) -> None:
+    async with Simulator() as simulator:
+        options = {"logger": structlog.get_logger()}
+        async with make_router(simulator, {"r": ["a/x"]}, options=options) as router:
+            await router.complete(model="r", messages=hello, deadline=float("inf"))
+
+    assert 0 < heard[-1]["seconds"] < 10
+
+
 async def test_no_event_holds_more_than_its_fields(
     make_router: MakeRouter, hello: Conversation, heard: list[Any]
 ) -> None:

@@ -18,7 +18,7 @@ STALL = 2.0
 def test_no_more_than_the_share_is_hedged(hedges: list[bool]) -> None:
     share, taken = HedgeShare(), 0
     for wanted in hedges:
-        share.begun()
+        share.calls += 1
         if wanted and share.has_one():
             share.take()
             taken += 1
@@ -28,7 +28,7 @@ def test_no_more_than_the_share_is_hedged(hedges: list[bool]) -> None:
 def test_a_quiet_time_does_not_save_up_for_ever() -> None:
     share = HedgeShare()
     for _ in range(10_000):
-        share.begun()
+        share.calls += 1
     for _ in range(5):
         assert share.has_one()
         share.take()
@@ -38,18 +38,18 @@ def test_a_quiet_time_does_not_save_up_for_ever() -> None:
 def test_silence_is_unusual_only_once_twenty_answers_are_known() -> None:
     latency = Latency()
     for number in range(20):
-        assert latency.silence() is None
+        assert latency.streams.silence is None
         latency.observe(number, 0.1 + number / 100, None)
-    assert latency.silence() == latency.p95() == pytest.approx(0.28)
-    assert latency.silence(whole=True) is None
+    assert latency.streams.silence == latency.streams.p95 == pytest.approx(0.28)
+    assert latency.wholes.silence is None
 
 
 def test_where_stalls_are_many_the_median_tells() -> None:
     latency = Latency()
     for number in range(40):
         latency.observe_whole(number, STALL if number % 8 == 0 else 0.1)
-    assert latency.p95(whole=True) == STALL
-    assert latency.silence(whole=True) == pytest.approx(0.5)
+    assert latency.wholes.p95 == STALL
+    assert latency.wholes.silence == pytest.approx(0.5)
 
 
 def hedged_calls(stalls: float, seed: int, calls: int = 1000) -> tuple[float, float]:
@@ -61,14 +61,14 @@ def hedged_calls(stalls: float, seed: int, calls: int = 1000) -> tuple[float, fl
         return STALL if random.random() < stalls else 0.02 + min(random.expovariate(1 / 0.012), 0.04)
 
     for number in range(calls):
-        share.begun()
-        after, first = latency.silence(), draw()
+        share.calls += 1
+        after, first = latency.streams.silence, draw()
         if after is not None and first > after and share.has_one():
             share.take()
             hedges += 1
             second = after + draw()
             if second < first:
-                latency.hedged(after)
+                latency.streams.add(after)
                 took.append(second)
                 continue
         latency.observe(number / 50, first, None)
