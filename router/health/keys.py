@@ -101,54 +101,71 @@ class Key:
 
 
 class Use:
-    """One attempt with a key; exactly one of its methods is called, once."""
+    """An attempt with a key; exactly one of its methods is called, once.
 
-    __slots__ = ("_began", "_tries", "index", "key")
+    All attempts with a key that was not refused of late share one: none of them can tell anything new by
+    being accepted, for whatever is refused until then is refused after they began.
+    """
 
-    def __init__(self, key: Key, index: int, now: float, tries: Sequence[Isolation] = ()) -> None:
+    __slots__ = ("index", "key")
+
+    def __init__(self, key: Key, index: int) -> None:
         self.key = key
         self.index = index
         """Where the key stands among those in use, from 0."""
-        self._began = now
-        self._tries = tries  # what it finds out about, being the only one to do so
 
-    def accepted(self) -> None:
-        """The provider took the key."""
-        key, began = self.key, self._began
-        if key.isolation.strikes:
-            key.isolation.accepted(began)
-        if key.isolation_here.strikes:
-            key.isolation_here.accepted(began)
-        if key.gate.strikes:
-            key.gate.answered(began)
-        if self._tries:
-            self.released()
+    def accepted(self, began: float) -> None:
+        """The provider took the key, in an attempt that began at `began`."""
 
-    def refused(self, now: float, kind: Kind, retry_after: float | None) -> None:
+    def refused(self, now: float, began: float, kind: Kind, retry_after: float | None) -> None:
         """The provider did not take the key, for one of the kinds `OF_THE_KEY`."""
         key = self.key
         if kind == "rate_limit":
-            key.gate.limited(now, began=self._began, retry_after=retry_after)
+            key.gate.limited(now, began=began, retry_after=retry_after)
         elif kind == "permission":
-            key.isolation_here.refused(now, self._began, kind, retry_after)
+            key.isolation_here.refused(now, began, kind, retry_after)
         else:
-            key.isolation.refused(now, self._began, kind, retry_after)
+            key.isolation.refused(now, began, kind, retry_after)
         self.released()
 
     def released(self) -> None:
         """The attempt ended in a way that says nothing of the key."""
+
+
+class _Trial(Use):
+    """An attempt with a key that has been refused."""
+
+    __slots__ = ("_tries",)
+
+    def __init__(self, key: Key, index: int) -> None:
+        super().__init__(key, index)
+        self._tries = [
+            one for one in (key.isolation, key.isolation_here) if one.strikes and not one.trying
+        ]  # what it finds out about, being the only one to do so
+        for one in self._tries:
+            one.trying = True
+
+    def accepted(self, began: float) -> None:
+        key = self.key
+        key.isolation.accepted(began)
+        key.isolation_here.accepted(began)
+        key.gate.answered(began)
+        self.released()
+
+    def released(self) -> None:
         for one in self._tries:
             one.trying = False
-        self._tries = ()
+        self._tries = []
 
 
 class KeyRing:
     """The keys of one provider, as one of its models uses them."""
 
-    __slots__ = ("_turns", "keys")
+    __slots__ = ("_turns", "_uses", "keys")
 
     def __init__(self, keys: Iterable[Key]) -> None:
         self.keys = found = tuple(keys)
+        self._uses = tuple(Use(key, index) for index, key in enumerate(found))
         self._turns = _turns(found)  # as long as none is left alone
 
     def take(self, now: float, *, but: int = 0, forced: bool = False) -> Use | None:
@@ -160,26 +177,27 @@ class KeyRing:
         """
         if not but:
             index = next(self._turns)
-            key = self.keys[index]
-            if key.gate.opens_at <= now and not key.isolation.strikes and not key.isolation_here.strikes:
-                return Use(key, index, now)
+            use = self._uses[index]
+            key = use.key
+            gate = key.gate
+            if (
+                gate.opens_at <= now
+                and not gate.strikes
+                and not key.isolation.strikes
+                and not key.isolation_here.strikes
+            ):
+                return use
             if not key.waits(now):
-                return self._trial(index, now)
+                return _Trial(key, index)
         left = [index for index in range(len(self.keys)) if not but >> index & 1]
         free = [index for index in left if not self.keys[index].waits(now)]
         if free:
-            return self._trial(_next(self.keys, free), now)
+            index = _next(self.keys, free)
+            return _Trial(self.keys[index], index)
         if not forced or not left:
             return None
-        return self._trial(min(left, key=lambda index: self.keys[index].waits(now)), now)
-
-    def _trial(self, index: int, now: float) -> Use:
-        """An attempt with a key that may have been refused before."""
-        key = self.keys[index]
-        tries = [one for one in (key.isolation, key.isolation_here) if one.strikes and not one.trying]
-        for one in tries:
-            one.trying = True
-        return Use(key, index, now, tries)
+        index = min(left, key=lambda index: self.keys[index].waits(now))
+        return _Trial(self.keys[index], index)
 
     def waits(self, now: float) -> float:
         """Seconds until any key may be used; 0: now."""

@@ -30,8 +30,8 @@ def keys(books: Books) -> Layer:
             failure: ProviderError | None = None
             used = 0
             while True:
-                now = clock.monotonic()
-                use = ring.take(now, but=used, forced=call.forced and not used)
+                began = now = clock.monotonic()
+                use = ring.take(began, but=used, forced=call.forced and not used)
                 if use is None:
                     break
                 call.target = targets[use.index]
@@ -42,7 +42,7 @@ def keys(books: Books) -> Layer:
                         use.released()
                         raise
                     now = clock.monotonic()
-                    use.refused(now, error.kind, error.retry_after)
+                    use.refused(now, began, error.kind, error.retry_after)
                     used |= 1 << use.index
                     _tell(books, call, use.key, error, now)
                     if failure is None or error.kind == "rate_limit":
@@ -53,7 +53,7 @@ def keys(books: Books) -> Layer:
                     use.released()
                     raise
                 else:
-                    use.accepted()
+                    use.accepted(began)
                     return reply
                 finally:
                     call.target = planned

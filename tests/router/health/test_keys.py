@@ -35,7 +35,7 @@ def taken(keys: KeyRing, now: float, *, but: int = 0, forced: bool = False) -> U
 def refuse(keys: KeyRing, place: int, now: float, kind: Kind, wait: float | None = None) -> None:
     """Have the key at a place refused, whoever's turn it is."""
     others = sum(1 << index for index in range(len(keys.keys)) if index != place - 1)
-    taken(keys, now, but=others, forced=True).refused(now, kind, wait)
+    taken(keys, now, but=others, forced=True).refused(now, now, kind, wait)
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 4))
@@ -84,7 +84,7 @@ def test_once_it_is_accepted_the_pauses_begin_anew() -> None:
     keys = ring(1, 1)
     refuse(keys, 1, 0.0, "authentication")
     refuse(keys, 1, 60.0, "authentication")
-    taken(keys, 180.0, but=0b10).accepted()
+    taken(keys, 180.0, but=0b10).accepted(180.0)
     assert keys.keys[0].waits(180.0) == 0
     refuse(keys, 1, 200.0, "quota")
     assert keys.keys[0].waits(200.0) == 60
@@ -99,7 +99,7 @@ def test_one_attempt_at_a_time_tries_a_refused_key_again() -> None:
 
     trial.released()
     trial = taken(keys, 61.0, but=0b10)
-    trial.accepted()
+    trial.accepted(61.0)
     assert taken(keys, 61.0, but=0b10).key.place == 1
     assert taken(keys, 61.0, but=0b10).key.place == 1
 
@@ -123,7 +123,7 @@ def test_attempts_that_were_under_way_together_are_one_refusal() -> None:
     keys = ring(1, 1)
     together = [taken(keys, 0.0, but=0b10) for _ in range(5)]
     for late, use in enumerate(together, 1):
-        use.refused(float(late), "authentication", None)
+        use.refused(float(late), 0.0, "authentication", None)
     assert keys.keys[0].isolation.strikes == 1
     assert keys.keys[0].waits(5.0) == 56
 
@@ -132,7 +132,7 @@ def test_an_attempt_from_before_a_refusal_does_not_undo_it() -> None:
     keys = ring(1, 1)
     early = taken(keys, 0.0, but=0b10)
     refuse(keys, 1, 5.0, "authentication")
-    early.accepted()
+    early.accepted(0.0)
     assert keys.keys[0].waits(5.0) == 60
 
 
@@ -164,7 +164,7 @@ class Rings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.uses: list[tuple[int, Use, list[Isolation]]] = []
+        self.uses: list[tuple[float, Use, list[Isolation]]] = []
 
     @initialize(weights=st.lists(st.integers(1, 4), min_size=3, max_size=3))
     def make(self, weights: list[int]) -> None:
@@ -193,26 +193,26 @@ class Rings(RuleBasedStateMachine):
             assert forced
             assert soonest > 0
         tries = [one for one in self.isolations() if one.trying and one not in busy]
-        self.uses.append((model, use, tries))
+        self.uses.append((self.now, use, tries))
 
     @precondition(lambda self: self.uses)
     @rule(data=st.data(), wait=st.sampled_from([None, 0.0, 2.0, 90.0]))
     def end(self, data: st.DataObject, wait: float | None) -> None:
-        _, use, tries = self.uses.pop(data.draw(st.integers(0, len(self.uses) - 1)))
+        began, use, tries = self.uses.pop(data.draw(st.integers(0, len(self.uses) - 1)))
         before = use.key.waits(self.now)
         how = data.draw(
             st.sampled_from(["accepted", "released", "authentication", "quota", "permission", "rate_limit"])
         )
         strikes = [one.strikes for one in self.isolations()]
         if how == "accepted":
-            use.accepted()
+            use.accepted(began)
             assert use.key.waits(self.now) <= before
         elif how == "released":
             use.released()
             assert [one.strikes for one in self.isolations()] == strikes
         else:
             kind = cast("Kind", how)
-            use.refused(self.now, kind, wait)
+            use.refused(self.now, began, kind, wait)
             grown = sum(one.strikes for one in self.isolations()) - sum(strikes)
             assert grown in ((0,) if how == "rate_limit" else (0, 1))
             if wait != 0.0:
