@@ -25,6 +25,7 @@ from turnout.providers.errors import ProviderError, UnsupportedError
 
 from .accounting import Attempt, Trace
 from .planning import Plan, PlannedTarget
+from .recalling import Recall
 
 if TYPE_CHECKING:
     from .fetching import Shelf
@@ -75,8 +76,9 @@ class Journal:
 class Call:
     """One call of the caller's, aimed at one target of its plan.
 
-    Once made, only its `line` changes, and for the length of an attempt its `target`, to the same with one of
-    several keys. Runs that go on beside each other have a copy each.
+    Once made, only its `line` changes, for the length of an attempt its `target`, to the same with one of
+    several keys, and for that of its first run its `recall`. Runs that go on beside each other have a copy
+    each.
     """
 
     request: ChatCompletion
@@ -106,6 +108,8 @@ class Call:
     """Whether this is the call's last hope, which breakers and gates let through."""
     beside: bool = False
     """Whether this is a hedge: the second run of a call whose first one goes on, and nobody's last hope."""
+    recall: Recall | None = None
+    """By which the first run of a hedged call is called off."""
 
     @property
     def attempts_left(self) -> int:
@@ -136,6 +140,7 @@ class Call:
             self.line,
             forced or self.forced,
             beside or self.beside,
+            None if beside else self.recall,
         )
 
     def trace(self) -> Trace:

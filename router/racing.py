@@ -1,9 +1,10 @@
 """Two runs for one result: a second one is begun while the first lasts, and the first to give something wins.
 
 The first run stays in the task that asked for it, so that a race in which no second run is begun costs
-little more than setting an alarm. The second runs in a task of its own, which is over before `run` is left,
-however it is left: nothing outlives a race but the value that won. What a run raises comes out as it was
-raised, never in a group. A caller who gives up ends both.
+little more than setting an alarm; where it loses, it is called off at its waits, see `recalling`. The second
+runs in a task of its own, which is over before `run` is left, however it is left: nothing outlives a race but
+the value that won. What a run raises comes out as it was raised, never in a group. A caller who gives up ends
+both.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import anyio
 from sniffio import current_async_library
 
+from .recalling import Recall, RecalledError
+
 if TYPE_CHECKING:
-    from .ringing import Bell
+    from .ringing import Alarms, Bell
 
 T = TypeVar("T")
 
@@ -34,13 +37,16 @@ class Course:
         """Rings for those that are due, where the event loop has timers."""
 
 
-class Race(ABC, Generic[T]):
-    """One race; subclasses say what the two runs are. Made anew for each."""
+class Race(Recall, ABC, Generic[T]):
+    """One race; subclasses say what the two runs are. Made anew for each.
 
-    __slots__ = ("_second", "around_first", "decided")
+    It is also that by which its first run is called off.
+    """
 
-    around_first: anyio.CancelScope
-    """Around the first run; made by the engine."""
+    __slots__ = ("_second", "alarms", "decided")
+
+    alarms: Alarms | None
+    """Where its second task is noted that is not begun yet, if it is noted anywhere."""
     decided: bool
     """Whether a second run would come too late."""
     _second: _Second[T] | None  # made once the time is up
@@ -81,7 +87,8 @@ class Race(ABC, Generic[T]):
         Nothing but a timer is shared by the races of one course.
         Raises the error of the first run where neither has a value.
         """
-        self.decided, self._second = False, None
+        self.decided = self.is_recalled = False
+        self._second = self.alarms = self.waits_in = None
         return _engine(current_async_library())(self, after, course)
 
     def begins(self) -> tuple[Coroutine[Any, Any, None], _Second[T]]:
@@ -103,7 +110,7 @@ class Race(ABC, Generic[T]):
             except Exception as error:  # noqa: BLE001 - the first task raises it, where it has to be
                 second.failure = error
                 if not self.forgives(error):
-                    self.around_first.cancel()
+                    self.recall()
 
     async def _compete(self, run: Callable[[], Awaitable[T]], second: _Second[T]) -> None:
         second.begun = True
@@ -112,18 +119,23 @@ class Race(ABC, Generic[T]):
             await self.leave_any(value)
         else:
             second.won = value
-            self.around_first.cancel()
+            self.recall()
 
     async def decide(self) -> T:
         """The first run, and what comes of the race."""
         value: T | None = None
         error: Exception | None = None
         try:
-            with self.around_first:
-                try:
-                    value = await self.first()
-                except Exception as caught:  # noqa: BLE001 - raised once the second task is over
-                    error = caught
+            try:
+                value = await self.first()
+            except RecalledError:
+                pass
+            except Exception as caught:  # noqa: BLE001 - raised once the second task is over
+                error = caught
+            finally:
+                self.waits_in = None
+                if self.alarms is not None:
+                    self.alarms.pop(self, None)
             second = self._second
             if second is not None and second.begun and error is not None and not self.ends(error):
                 await second.until_over()

@@ -9,11 +9,10 @@ for its second task, as a task group would.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, get_running_loop  # noqa: TID251 - see above
+from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from math import inf
 from typing import Any, TypeVar
-
-from anyio import CancelScope
 
 from .racing import Course, Race
 
@@ -22,29 +21,26 @@ T = TypeVar("T")
 _APART = 0.01  # seconds between two rings at the least: neither a timer nor looking who is due is a trifle
 
 
-async def run(race: Race[T], after: float, course: Course) -> T:
+Alarms = dict[Race[Any], tuple[float, Context]]
+"""Races and when their second tasks are due, on the event loop's time, and in which context."""
+
+
+def run(race: Race[T], after: float, course: Course) -> Coroutine[Any, Any, T]:
     """See `Race.run`."""
     bell = course.bell
     if bell is None:
         bell = course.bell = Bell()
-    race.around_first = bell.scope()
     bell.add(race, after)
-    try:
-        return await race.decide()
-    finally:
-        bell.due.pop(race, None)
+    return race.decide()
 
 
 class Bell:
     """Begins the second tasks of races once they are due."""
 
-    __slots__ = ("_loop", "_rests_until", "_rings_at", "due", "scope")
+    __slots__ = ("_due", "_loop", "_rests_until", "_rings_at")
 
     def __init__(self) -> None:
-        self.scope = type(CancelScope())
-        """Makes the scopes of this engine, which anyio would look up for each of them."""
-        self.due: dict[Race[Any], tuple[float, Context]] = {}
-        """When, on the event loop's time, and in which context; whoever is over by then takes itself out."""
+        self._due: Alarms = {}  # whoever is over by then takes itself out
         self._loop: AbstractEventLoop | None = None
         self._rings_at = inf
         self._rests_until = -inf  # it rings no sooner
@@ -53,9 +49,10 @@ class Bell:
         """Begin a race's second task after so many seconds, unless it is taken out before."""
         loop = get_running_loop()
         if loop is not self._loop:  # the one before is closed, and its timer with it
-            self._loop, self._rings_at, self._rests_until, self.due = loop, inf, -inf, {}
+            self._loop, self._rings_at, self._rests_until, self._due = loop, inf, -inf, {}
         due = loop.time() + after
-        self.due[race] = due, copy_context()
+        race.alarms = self._due
+        self._due[race] = due, copy_context()
         if due < self._rings_at and self._rests_until < self._rings_at:
             self._set(loop, due)
 
@@ -67,12 +64,12 @@ class Bell:
         if moment != self._rings_at or loop is not self._loop:
             return  # another was set for an earlier time, and has seen to the rest
         self._rings_at, self._rests_until = inf, moment + _APART
-        for race in [race for race, (due, _) in self.due.items() if due <= moment]:
-            _, context = self.due.pop(race)
+        for race in [race for race, (due, _) in self._due.items() if due <= moment]:
+            _, context = self._due.pop(race)
             if not race.decided:
                 _begin(race, loop, context)
-        if self.due:
-            self._set(loop, min(due for due, _ in self.due.values()))
+        if self._due:
+            self._set(loop, min(due for due, _ in self._due.values()))
 
 
 def _begin(race: Race[Any], loop: AbstractEventLoop, context: Context) -> None:

@@ -19,13 +19,13 @@ from typing import NamedTuple, TypeVar
 
 import anyio
 
-from turnout.config.errors import TurnoutError
 from turnout.providers.errors import AttemptTimeoutError, ConnectionFailedError
 from turnout.providers.timekeeping import Scoped, Timekeeper
 
 from .clock import Clock
 from .errors import RouterClosedError
 from .pipeline import DEADLINE, SHARE, Call
+from .recalling import RecalledError, waiting
 
 T = TypeVar("T")
 CLOSED = "router_closed"
@@ -53,8 +53,8 @@ class Limits:
     """When an attempt has to be where, and what is said if it is not."""
 
     __slots__ = (
-        "_attempt", "_call", "_coming", "_committed_end", "_first_token", "_idle", "_is_cut", "_last",
-        "_uncommitted_end", "clock", "keeper", "started",
+        "_attempt", "_call", "_coming", "_committed_end", "_first_token", "_idle", "_last",
+        "_uncommitted_end", "_why_cut", "clock", "keeper", "started",
     )  # fmt: skip
 
     def __init__(self, call: Call, clock: Clock) -> None:
@@ -73,9 +73,11 @@ class Limits:
         self._coming = min(later, call.attempts_left) if later else 0
         if self._coming:
             self._uncommitted_end = min(ends_at, started + share_of(call.ends_at - started, self._coming))
-        self._is_cut = False
+        self._why_cut: type[RouterClosedError | RecalledError] | None = None
         self.keeper: Timekeeper | None = None
         """Keeps the time, once there is a connection."""
+        if call.recall is not None:
+            call.recall.waits(self)
 
     def until_begun(self) -> AbstractContextManager[object]:
         """Around the wait for an answer to begin.
@@ -84,15 +86,15 @@ class Limits:
         """
         return self.within(self._left_to_begin())
 
-    def late(self) -> TurnoutError:
+    def late(self) -> BaseException:
         """What to raise once the answer has not begun in time."""
-        if self._is_cut:
-            return RouterClosedError()
+        if self._why_cut is not None:
+            return self._why_cut()
         return _late([*self._uncommitted(), self._from_start("first_token_timeout", self._first_token)])
 
     async def run(self, step: Callable[[], Awaitable[T]]) -> T:
         """Wait for a step before the answer has begun."""
-        with anyio.move_on_after(self._left_to_begin()):
+        with waiting(self._call.recall), anyio.move_on_after(self._left_to_begin()):
             return await step()
         raise self.late()
 
@@ -117,23 +119,30 @@ class Limits:
             keeper = self.keeper = Scoped()
         return keeper.within(seconds)
 
-    def nothing_came(self, *, committed: bool) -> TurnoutError:
+    def nothing_came(self, *, committed: bool) -> BaseException:
         """What to raise once a further piece has not come in time."""
-        if self._is_cut:
-            return self.closed() if committed else RouterClosedError()
+        if self._why_cut is not None:
+            return self.closed() if committed else self._why_cut()
         limits = self._committed() if committed else self._uncommitted()
         return _late([*limits, _Limit(self._last + self._idle, "idle_timeout", self._idle)])
 
     def cut(self) -> bool:
         """End the attempt's waiting, that which goes on and any that would follow; whether one goes on."""
-        self._is_cut = True
-        self._first_token = self._idle = float("-inf")  # so that nothing has to be asked where all goes well
-        return self.keeper is not None and self.keeper.cut()
+        return self._cut(RouterClosedError)
+
+    def recall(self) -> None:
+        """See `recalling.Wait`."""
+        self._cut(RecalledError)
 
     @staticmethod
     def closed() -> ConnectionFailedError:
         """Why an answer that had begun broke off, once the attempt was cut."""
         return ConnectionFailedError("the router was closed before the answer was complete.", code=CLOSED)
+
+    def _cut(self, why: type[RouterClosedError | RecalledError]) -> bool:
+        self._why_cut = why
+        self._first_token = self._idle = float("-inf")  # so that nothing has to be asked where all goes well
+        return self.keeper is not None and self.keeper.cut()
 
     def _left_to_begin(self) -> float:
         left = min(self._uncommitted_end, self.started + self._first_token) - self.clock.monotonic()

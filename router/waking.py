@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import trio
-from anyio import CancelScope
 
 from .racing import Course, Race
 
@@ -18,7 +17,6 @@ T = TypeVar("T")
 
 async def run(race: Race[T], after: float, course: Course) -> T:  # noqa: ARG001 - others need it
     """See `Race.run`."""
-    race.around_first = CancelScope()
     value: T | None = None
     error: BaseException | None = None
     over = trio.Event()

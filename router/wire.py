@@ -30,6 +30,7 @@ from .fitting import fit
 from .meaning import Judge
 from .pipeline import DEADLINE, Call, Reply, RunLimited
 from .planning import PlannedTarget
+from .recalling import waiting
 from .rejecting import TargetRejectedError
 from .replies import StreamReply, WholeReply, WireReply, attribute, whole_body
 from .timeouts import Limits
@@ -160,7 +161,7 @@ class Wire:
         """What the functions of the user's say to an answer, as long as the call's deadline allows."""
         response = finish(reply.response, call, reply.target, self._clock, None)
         try:
-            with anyio.move_on_after(call.ends_at - self._clock.monotonic()):
+            with waiting(call.recall), anyio.move_on_after(call.ends_at - self._clock.monotonic()):
                 return await judge.rejection(response)
         except FunctionError:
             reply.conclude("completed")  # as far as its provider goes

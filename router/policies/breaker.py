@@ -26,6 +26,7 @@ from ..clock import Clock
 from ..health.breaker import Breaker, Permit
 from ..health.standing import Standing
 from ..pipeline import DEADLINE, Call, Handler, Layer, Reply
+from ..recalling import waiting
 from ..rejecting import TargetRejectedError
 from .account import Books
 
@@ -97,7 +98,8 @@ async def _pass_gate(books: Books, call: Call, standing: Standing, now: float) -
         asked = f"it asked to be left alone for another {wait:.3g} s; nothing was sent."
         raise _rejected(books, call, TargetRejectedError(asked, kind=gate.kind, retry_after=wait))
     while now < gate.opens_at < call.ends_at:
-        await clock.sleep(gate.opens_at - now)
+        with waiting(call.recall):
+            await clock.sleep(gate.opens_at - now)
         now = clock.monotonic()
     return now
 

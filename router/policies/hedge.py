@@ -57,13 +57,15 @@ def hedge(clock: Clock, events: Events) -> Layer:
                 reply = await inner(call)
             else:
                 call.journal.taken = [target]
-                race = _Hedged(inner, call, settings, after, clock, events)
+                call.recall = race = _Hedged(inner, call, settings, after, clock, events)
                 try:
                     reply = await race.run(after, course)
                 except (ProviderError, UnsupportedError, AllTargetsFailedError) as error:
                     if race.is_said_best_by(error):
                         raise
                     raise final_error(call) from error
+                finally:
+                    call.recall = None
                 if race.won_by_second:
                     race.learn()
             if learned and not plan.pooled:  # a pool times all that it sends

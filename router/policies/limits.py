@@ -27,6 +27,7 @@ from ..fitting import was_skipped
 from ..health.limiter import Limiter, Reservation
 from ..health.turns import Turns
 from ..pipeline import Call, Handler, Layer, Reply
+from ..recalling import waiting
 from ..rejecting import TargetRejectedError
 from .account import Books
 
@@ -204,7 +205,7 @@ async def _wait(books: Books, held: _Held, turns: Turns | None) -> None:
     patience = _patience(held.call, began)
     try:
         if held.soonest(began) <= patience:
-            with anyio.move_on_after(patience):
+            with waiting(held.call.recall), anyio.move_on_after(patience):
                 if turns is not None and held.turns is None:
                     await turns.take()
                     held.turns = turns

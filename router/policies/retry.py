@@ -29,6 +29,7 @@ from ..events import Events
 from ..fitting import TOO_LONG
 from ..health.retry_budget import RetryBudget
 from ..pipeline import DEADLINE, SHARE, Call, Handler, Layer, Reply
+from ..recalling import waiting
 from ..rejecting import TargetRejectedError
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class Decision:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the router's clock."""
-        await self._clock.sleep(seconds)
+        with waiting(self._call.recall):
+            await self._clock.sleep(seconds)
 
     def wait(self, error: ProviderError, *, tries: int) -> float:
         """Seconds until the next try; at most half of what is left of the deadline."""

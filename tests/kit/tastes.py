@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyio
+
 from turnout import ChatResponse
 
 WORDS = ("certainly", "As an AI")
@@ -17,6 +19,13 @@ async def is_too_short(response: ChatResponse) -> str | None:
     """Why an answer is too short; None where it is not."""
     size = len(response.text)
     return f"only {size} characters from {response.provider}" if size < 10 else None
+
+
+async def ponders(response: ChatResponse) -> bool:
+    """Comes to no decision about what provider `a` says, and takes anything else."""
+    if response.provider == "a":
+        await anyio.sleep(30)
+    return False
 
 
 def breaks(response: ChatResponse) -> bool:

@@ -1,9 +1,10 @@
 """A call may be called off at any point where it waits, and leaves nothing behind.
 
 Every policy is configured. Each story is told again and again, called off at its first wait, at its second,
-and so on until it comes to its end: by a cancel scope, and on asyncio by `Task.cancel` as well. Each time
-there is afterwards no task, no connection, no place in a queue, no reservation, no probe, no attempt in
-flight; the ledger has a line for whatever the provider saw, and the provider has seen the client leave.
+and so on until it comes to its end: by a cancel scope, on asyncio by `Task.cancel` as well, and as the first
+run of a hedged call is called off once the second has won. Each time there is afterwards no task, no
+connection, no place in a queue, no reservation, no probe, no attempt in flight; the ledger has a line for
+whatever the provider saw, and the provider has seen the client leave.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio  # noqa: TID251 - its own way of cancelling is tried as well
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -22,6 +23,7 @@ from turnout import Router, TurnoutError
 from turnout.config.loading import parse_settings
 from turnout.health.standing import Standing
 from turnout.providers.http import FastTransport
+from turnout.recalling import Recall, RecalledError
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +55,7 @@ class Story:
     ends: list[tuple[str, str]]
     """The attempts of the call where it is not called off, in the order in which they began."""
     scripts: Mapping[str, list[Reply]] = field(default_factory=dict)
-    hedge: str = "5s"
+    hedge: str | None = "5s"
     limits: Mapping[str, Any] = field(default_factory=dict)
     breaker: Mapping[str, Any] = field(default_factory=dict)
     keys: Sequence[str] = tuple(KEYS)
@@ -111,7 +113,7 @@ def settings_for(simulator: Simulator, story: Story) -> dict[str, Any]:
         "routes": {
             "r": {
                 "chain": [{"pool": ["a/x", "b/y"], "strategy": "ordered"}, "c/z"],
-                "hedge": {"after": story.hedge, "max_cost": "$1"},
+                "hedge": story.hedge is not None and {"after": story.hedge, "max_cost": "$1"},
                 "on_interrupt": "restart",
                 "slow_stream": {"tokens_per_second": 0.1, "window": "5s"},
                 "fallback_on": ["server", "rate_limit", "invalid_request", "overloaded", "authentication"],
@@ -165,6 +167,8 @@ class Stage:
         await anyio.sleep(0.003)  # the pause of a breaker
 
     async def _called_off(self, streaming: bool, at: int, how: str) -> bool:
+        if how == "recall":
+            return await self._by_recall(at)
         make = self._stream if streaming else self._complete
         if how == "task":
             return await self._by_task(make, at)
@@ -187,6 +191,25 @@ class Stage:
             task.cancel()
         await asyncio.wait([task])
         return not task.cancelled() and task.result() is None
+
+    async def _by_recall(self, at: int) -> bool:
+        recall = Recall()
+        recall.is_recalled, recall.waits_in = False, None
+        make = self.router._call
+
+        def recallable(*args: Any, **more: Any) -> Any:
+            call = make(*args, **more)
+            call.recall = recall
+            return call
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.router, "_call", recallable)
+            if not at:
+                recall.recall()
+            self.transport.steps = steps = Steps(at, recall.recall)
+            with suppress(RecalledError):
+                await steps.counted(self._complete())
+        return not recall.is_recalled
 
     async def _complete(self) -> None:
         await self.router.complete(model="r", messages=HELLO, tags={"told": "yes"})
@@ -254,12 +277,24 @@ WAYS = [
 @pytest.mark.parametrize("name", STORIES)
 async def test_a_call_that_is_called_off_anywhere_leaves_nothing(name: str, how: str) -> None:
     story = STORIES[name]
+    await called_off_everywhere(story, story.streaming if how == "scope" else (True,), how)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["the first answers", "falls back after a retry", "is a probe", "waits for a gate", "changes the key"],
+)
+async def test_a_first_run_that_is_called_off_anywhere_leaves_nothing(name: str) -> None:
+    await called_off_everywhere(replace(STORIES[name], hedge=None), (False,), "recall")
+
+
+async def called_off_everywhere(story: Story, streaming: Sequence[bool], how: str) -> None:
     transport = SteppedTransport(FastTransport())
     with Simulator(api_key=story.key).serving() as simulator:
         stage = Stage(simulator, story, transport)
-        for streaming in story.streaming if how == "scope" else (True,):
+        for pieces in streaming:
             number = 0
-            while not await stage.tell(streaming, number, how):
+            while not await stage.tell(pieces, number, how):
                 number += 1
             assert number > 2
         await anyio.sleep(

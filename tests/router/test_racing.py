@@ -12,6 +12,7 @@ import trio
 from virtual_time import run_virtually
 
 from turnout.racing import Course, Race
+from turnout.recalling import waiting
 from turnout.ringing import Bell
 
 Run = Callable[[], Awaitable[str]]
@@ -45,7 +46,8 @@ class Two(Race[str]):
         self.left: list[str] = []
 
     async def first(self) -> str:
-        return await self._run_first()
+        with waiting(self):
+            return await self._run_first()
 
     def due(self) -> Run | float | None:
         self.asked.append(anyio.current_time())

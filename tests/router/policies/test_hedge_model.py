@@ -28,6 +28,7 @@ from turnout.policies.hedge import hedge
 from turnout.providers.chat import ChatCompletion
 from turnout.providers.dialects import dialect
 from turnout.providers.targets import resolve
+from turnout.recalling import waiting
 from turnout.rejecting import TargetRejectedError
 
 REQUEST = ChatCompletion.parse({"model": "r", "messages": [{"role": "user", "content": "Hi"}]})
@@ -80,7 +81,8 @@ class World:
         self.begun.append((name, now))
         self.in_flight.append(name)
         try:
-            await anyio.sleep(does.seconds)
+            with waiting(call.recall):
+                await anyio.sleep(does.seconds)
         finally:
             self.in_flight.remove(name)
         if does.how == "answers":
