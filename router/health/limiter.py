@@ -16,7 +16,7 @@ from turnout.config.policies import Limits
 from turnout.providers.rate_limits import Now
 
 from .listener import Listener
-from .window import Window
+from .window import Slot, Window
 
 
 class Limiter:
@@ -36,21 +36,6 @@ class Limiter:
         self.counts_tokens = settings.tokens_per_minute is not None or settings.adaptive
         """Whether the number of tokens makes a difference, as far as is known."""
 
-    def reserve(self, now: float, prompt: int = 0, answer: int = 0) -> Reservation | float:
-        """A reservation of one request and so many tokens, or the seconds until there may be one.
-
-        It may be worth looking again before: whoever settles or releases nudges the line.
-        """
-        listener = self.listener
-        if self.window.has_room(prompt + answer) and (
-            listener is None or listener.has_room(now, prompt, answer)
-        ):
-            return Reservation(self, now, prompt, answer)
-        wait = self.window.wait(now, prompt + answer)
-        if listener is not None and (found := listener.wait(now, prompt, answer)) > wait:
-            wait = found
-        return wait if wait > 0 else Reservation(self, now, prompt, answer)
-
     def soonest(self, now: float, prompt: int = 0, answer: int = 0) -> float:
         """Seconds that have to be waited in any case, however little those take who are under way."""
         window, listener = self.window, self.listener
@@ -65,10 +50,10 @@ class Limiter:
 
 
 class Reservation:
-    """A part of the allowance that one attempt holds, until it is settled or released."""
+    """A part of the allowance that one attempt wants, holds once it has taken it, and settles or releases."""
 
     __slots__ = (
-        "_limiter", "_slot", "answer", "before", "counted", "heard_at", "prompt", "started", "was_heard",
+        "_slot", "answer", "before", "counted", "heard_at", "limiter", "prompt", "started", "was_heard",
     )  # fmt: skip
 
     started: float  # this, and what follows, for the listener
@@ -77,13 +62,42 @@ class Reservation:
     heard_at: float
     counted: tuple[int, int]  # tokens of prompt and answer that the headers count, once they are heard
 
-    def __init__(self, limiter: Limiter, now: float, prompt: int, answer: int) -> None:
-        self._limiter: Limiter | None = limiter
+    def __init__(self, limiter: Limiter | None, prompt: int = 0, answer: int = 0) -> None:
+        self.limiter = limiter
+        """None: nothing is limited, so there is nothing to take."""
         self.prompt = prompt
+        """Tokens, about."""
         self.answer = answer
-        self._slot = limiter.window.take(now, prompt + answer)
-        if limiter.listener is not None:
-            limiter.listener.began(self, now)
+        """The same."""
+        self._slot: Slot | None = None  # where it stands in the window; None as long as nothing is held
+
+    def take(self, now: float) -> float:
+        """Take one request and the tokens, where there is room; else the seconds until there may be, not 0.
+
+        It may be worth looking again before: whoever settles or releases nudges the line.
+        """
+        limiter = self.limiter
+        if limiter is None:
+            return 0.0
+        window, listener = limiter.window, limiter.listener
+        prompt, answer = self.prompt, self.answer
+        tokens = prompt + answer
+        if not window.has_room(tokens) or (
+            listener is not None and not listener.has_room(now, prompt, answer)
+        ):
+            wait = window.wait(now, tokens)
+            if listener is not None:
+                wait = max(wait, listener.wait(now, prompt, answer))
+            if wait > 0:
+                return wait
+        self._slot = window.take(now, tokens)
+        if listener is not None:
+            listener.began(self, now)
+        return 0.0
+
+    def soonest(self, now: float) -> float:
+        """Seconds that have to be waited in any case, however little those take who are under way."""
+        return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
 
     def heard(
         self,
@@ -96,8 +110,8 @@ class Reservation:
 
         `clock` tells the time of day, should the headers need it.
         """
-        limiter = self._limiter
-        if limiter is None or limiter.listener is None or self.was_heard:
+        limiter = self.limiter
+        if self._slot is None or limiter is None or limiter.listener is None or self.was_heard:
             return
         listener, line = limiter.listener, limiter.line
         self.was_heard = True
@@ -110,14 +124,15 @@ class Reservation:
 
     def settle(self, now: float, prompt: int | None = None, answer: int | None = None) -> None:
         """The attempt took so many tokens; None: nobody knows, so the estimate stands."""
-        limiter, self._limiter = self._limiter, None
-        if limiter is None:
+        slot, limiter = self._slot, self.limiter
+        if slot is None or limiter is None:
             return
+        self._slot = None
         if prompt is None:
             prompt = self.prompt
         if answer is None:
             answer = self.answer
-        limiter.window.settle(now, self._slot, self.prompt + self.answer, prompt + answer)
+        limiter.window.settle(now, slot, self.prompt + self.answer, prompt + answer)
         if limiter.listener is not None:
             limiter.listener.settled(self, now, prompt, answer)
         if limiter.line.places:
@@ -125,10 +140,11 @@ class Reservation:
 
     def release(self, now: float) -> None:
         """Nothing was sent."""
-        limiter, self._limiter = self._limiter, None
-        if limiter is None:
+        slot, limiter = self._slot, self.limiter
+        if slot is None or limiter is None:
             return
-        limiter.window.release(now, self._slot, self.prompt + self.answer)
+        self._slot = None
+        limiter.window.release(now, slot, self.prompt + self.answer)
         if limiter.listener is not None:
             limiter.listener.released(self)
         limiter.line.nudge()

@@ -63,7 +63,7 @@ def limits(books: Books) -> Layer:
             if reply.end == "completed" and usage is not None:
                 held.used(usage, reply.headers)
                 return reply
-            held.heard(reply.headers)
+            held.begun(reply.headers)
             if reply.end is None:
                 reply.when_ended(held.ended)
             else:
@@ -75,25 +75,23 @@ def limits(books: Books) -> Layer:
     return layer
 
 
-class _Held:
+class _Held(Reservation):
     """What one attempt holds of its target's limits."""
 
-    __slots__ = ("answer", "call", "clock", "estimated", "limiter", "prompt", "reservation", "turns")
+    __slots__ = ("call", "clock", "estimated", "turns")
 
     def __init__(self, call: Call, limiter: Limiter | None, clock: Clock) -> None:
         self.call = call
-        self.limiter = limiter
         self.clock = clock
         self.turns: Turns | None = None  # of which it has taken one
-        self.reservation: Reservation | None = None
+        self.estimated = estimated = prompt = answer = 0
         if limiter is not None and limiter.counts_tokens:
-            planned = call.target
-            self.estimated = estimated = prompt_tokens(call.request)
-            self.prompt = planned.calibration.prompt(estimated)
-            most = answer_limit(call.request, planned.target.overrides)
-            self.answer = planned.calibration.answer() if most is None else most
-        else:
-            self.estimated = self.prompt = self.answer = 0
+            request, planned = call.request, call.target
+            self.estimated = estimated = prompt_tokens(request)
+            prompt = planned.calibration.prompt(estimated)
+            most = answer_limit(request, planned.target.overrides)
+            answer = planned.calibration.answer() if most is None else most
+        Reservation.__init__(self, limiter, prompt, answer)
 
     def take_at_once(self, turns: Turns | None) -> bool:
         """Take all that is needed, where it is there and nobody waits for it."""
@@ -102,44 +100,29 @@ class _Held:
                 return False
             self.turns = turns
         limiter = self.limiter
-        if limiter is None:
-            return True
-        if limiter.line.places:
-            return False
-        found = limiter.reserve(self.clock.monotonic(), self.prompt, self.answer)
-        if not isinstance(found, Reservation):
-            return False
-        self.reservation = found
-        return True
-
-    def soonest(self, now: float) -> float:
-        """Seconds until there may be room, whatever those take who are under way."""
-        return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
+        return limiter is None or (not limiter.line.places and not self.take(self.clock.monotonic()))
 
     def used(self, usage: Usage, headers: Mapping[str, str]) -> None:
         """An answer is there as a whole, and took so much."""
-        reservation, limiter = self.reservation, self.limiter
-        if reservation is not None and limiter is not None:
+        if self._slot is not None:
             now = self.clock.monotonic()
             prompt, answer = usage.prompt_tokens, usage.completion_tokens
-            if limiter.listener is not None:
-                reservation.heard(now, headers, self.clock.now, (prompt, answer))
-            reservation.settle(now, prompt, answer)
+            self.heard(now, headers, self.clock.now, (prompt, answer))
+            self.settle(now, prompt, answer)
             if self.estimated:
                 self.call.target.calibration.learn(self.estimated, prompt, answer)
         self._over()
 
-    def heard(self, headers: Mapping[str, str]) -> None:
+    def begun(self, headers: Mapping[str, str]) -> None:
         """An answer has begun."""
-        if self.reservation is not None:
-            self.reservation.heard(self.clock.monotonic(), headers, self.clock.now)
+        self.heard(self.clock.monotonic(), headers, self.clock.now)
 
     def ended(self, reply: Reply) -> None:
         """An answer that had begun is at its end."""
         usage, error = reply.usage, reply.error
         if error is not None:
             self._note_refusal(error)
-        if self.reservation is None:
+        if self.limiter is None:
             self._over()
         elif usage is not None:
             prompt, answer = usage.prompt_tokens, usage.completion_tokens
@@ -155,7 +138,7 @@ class _Held:
     def failed(self, error: ProviderError | UnsupportedError, *, sent: bool) -> None:
         """The attempt failed before an answer began."""
         if not sent or isinstance(error, UnsupportedError) or _is_unsent(error):
-            self.release()
+            self.leave()
             return
         self._note_refusal(error)
         usage = error.usage
@@ -171,17 +154,15 @@ class _Held:
         if sent:
             self._settle(None, None)
         else:
-            self.release()
+            self.leave()
 
-    def release(self) -> None:
+    def leave(self) -> None:
         """Nothing was sent."""
-        if self.reservation is not None:
-            self.reservation.release(self.clock.monotonic())
+        self.release(self.clock.monotonic())
         self._over()
 
     def _settle(self, prompt: int | None, answer: int | None) -> None:
-        if self.reservation is not None:
-            self.reservation.settle(self.clock.monotonic(), prompt, answer)
+        self.settle(self.clock.monotonic(), prompt, answer)
         self._over()
 
     def _over(self) -> None:
@@ -212,10 +193,10 @@ async def _wait(books: Books, held: _Held, turns: Turns | None) -> None:
                 if held.limiter is None or await _in_line(held, held.limiter, began + patience):
                     return
     except BaseException:
-        held.release()
+        held.leave()
         raise
     has_turn = turns is None or held.turns is not None
-    held.release()
+    held.leave()
     _turn_away(books, held, has_turn=has_turn)
 
 
@@ -227,13 +208,12 @@ async def _in_line(held: _Held, limiter: Limiter, until: float) -> bool:
         await place.first()
         while True:
             now = clock.monotonic()
-            found = limiter.reserve(now, held.prompt, held.answer)
-            if isinstance(found, Reservation):
-                held.reservation = found
+            wait = held.take(now)
+            if not wait:
                 return True
             if now >= until or now + held.soonest(now) > until:
                 return False
-            await place.pause(max(min(found, until - now), _SHORTEST), clock)
+            await place.pause(max(min(wait, until - now), _SHORTEST), clock)
     finally:
         place.leave()
 

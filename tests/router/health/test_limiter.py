@@ -20,15 +20,17 @@ def headers(
 
 
 def taken(limiter: Limiter, now: float, prompt: int = 100, answer: int = 0) -> Reservation:
-    found = limiter.reserve(now, prompt, answer)
-    assert isinstance(found, Reservation), f"{found} s to wait"
-    return found
+    one = Reservation(limiter, prompt, answer)
+    seconds = one.take(now)
+    assert seconds == 0, f"{seconds} s to wait"
+    return one
 
 
 def wait(limiter: Limiter, now: float, prompt: int = 100, answer: int = 0) -> float:
-    found = limiter.reserve(now, prompt, answer)
-    assert not isinstance(found, Reservation)
-    return found
+    """Seconds that somebody would have to wait; there is no room for certain."""
+    seconds = Reservation(limiter, prompt, answer).take(now)
+    assert seconds > 0
+    return seconds
 
 
 def left(limiter: Limiter) -> dict[str, float]:

@@ -63,12 +63,14 @@ class OneProvider(RuleBasedStateMachine):
     def send(self, count: int, prompt: int, answer: int, more: int) -> None:
         """As many attempts begin as may; each takes at most what was reserved for it."""
         for _ in range(count):
-            found = self.limiter.reserve(self.now, prompt, answer + more)
-            if not isinstance(found, Reservation):
-                assert found > 0
-                assert self.limiter.soonest(self.now, prompt, answer + more) <= found
+            wanted = Reservation(self.limiter, prompt, answer + more)
+            seconds = wanted.take(self.now)
+            if seconds:
+                assert 0 < seconds >= wanted.soonest(self.now)
+                wanted.release(self.now)  # it holds nothing that could come back
+                wanted.settle(self.now, 9, 9)
                 return
-            self.sent.append(Attempt(found, self.now, prompt, answer, {}))
+            self.sent.append(Attempt(wanted, self.now, prompt, answer, {}))
 
     @rule(count=MANY, which=WHICH)
     def arrive(self, count: int, which: int) -> None:
@@ -121,11 +123,12 @@ class OneProvider(RuleBasedStateMachine):
     def wait_as_told(self) -> None:
         """Whoever waits as long as the limiter says finds room, where nobody else is under way."""
         for _ in range(12):
-            found = self.limiter.reserve(self.now, 30, 30)
-            if isinstance(found, Reservation):
-                found.release(self.now)
+            wanted = Reservation(self.limiter, 30, 30)
+            seconds = wanted.take(self.now)
+            if not seconds:
+                wanted.release(self.now)
                 return
-            self.now += max(found, 0.001)
+            self.now += max(seconds, 0.001)
         raise AssertionError(f"no room at {self.now} s")
 
     @invariant()
