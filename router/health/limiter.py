@@ -16,6 +16,7 @@ from turnout.config.policies import Limits
 from turnout.providers.rate_limits import Now
 
 from .listener import Listener
+from .told import Sums
 from .window import Slot, Window
 
 
@@ -48,19 +49,19 @@ class Limiter:
             self.listener.refused(now, retry_after)
             self.line.nudge()
 
+    def note_counts(self, listener: Listener) -> None:
+        """See whether the number of tokens makes a difference, by what headers tell."""
+        self.counts_tokens = listener.counts_tokens or self.window.most_tokens < inf
+
 
 class Reservation:
     """A part of the allowance that one attempt wants, holds once it has taken it, and settles or releases."""
 
-    __slots__ = (
-        "_slot", "answer", "before", "counted", "heard_at", "limiter", "prompt", "started", "was_heard",
-    )  # fmt: skip
+    __slots__ = ("_slot", "answer", "before", "heard_at", "limiter", "prompt", "started")
 
     started: float  # this, and what follows, for the listener
-    before: tuple[int, int, int]  # what was heard of before it began
-    was_heard: bool
-    heard_at: float
-    counted: tuple[int, int]  # tokens of prompt and answer that the headers count, once they are heard
+    before: Sums  # what was heard of before it began
+    heard_at: float | None  # None as long as it was not
 
     def __init__(self, limiter: Limiter | None, prompt: int = 0, answer: int = 0) -> None:
         self.limiter = limiter
@@ -99,26 +100,34 @@ class Reservation:
         """Seconds that have to be waited in any case, however little those take who are under way."""
         return 0.0 if self.limiter is None else self.limiter.soonest(now, self.prompt, self.answer)
 
-    def heard(
-        self,
-        now: float,
-        headers: Mapping[str, str],
-        clock: Now | None = None,
-        took: tuple[int, int] | None = None,
-    ) -> None:
-        """The answer has begun, with these headers, or is there as a whole, and `took` so many tokens.
-
-        `clock` tells the time of day, should the headers need it.
-        """
+    def heard(self, now: float, headers: Mapping[str, str], clock: Now | None = None) -> None:
+        """The answer has begun, with these headers; `clock` tells the time of day, should they need it."""
         limiter = self.limiter
-        if self._slot is None or limiter is None or limiter.listener is None or self.was_heard:
+        if self._slot is None or limiter is None or limiter.listener is None or self.heard_at is not None:
             return
         listener, line = limiter.listener, limiter.line
-        self.was_heard = True
+        if listener.hear(self, now, headers, clock, self.prompt, self.answer, closely=bool(line.places)):
+            limiter.note_counts(listener)
         self.heard_at = now
-        self.counted = (self.prompt, self.answer) if took is None else took
-        listener.hear(self, now, headers, clock, closely=bool(line.places))
-        limiter.counts_tokens = listener.counts_tokens or limiter.window.most_tokens < inf
+        line.nudge()
+
+    def answered(
+        self, now: float, headers: Mapping[str, str], clock: Now | None, prompt: int, answer: int
+    ) -> None:
+        """The answer is there as a whole, before anything else was heard, and took so many tokens.
+
+        That settles it; the rest is as for `heard`.
+        """
+        slot, limiter = self._slot, self.limiter
+        if slot is None or limiter is None:
+            return
+        self._slot = None
+        limiter.window.settle(now, slot, self.prompt + self.answer, prompt + answer)
+        listener, line = limiter.listener, limiter.line
+        if listener is not None:
+            if listener.hear(self, now, headers, clock, prompt, answer, closely=bool(line.places)):
+                limiter.note_counts(listener)
+            listener.ended(self, answer)
         if line.places:
             line.nudge()
 

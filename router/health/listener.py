@@ -2,19 +2,20 @@
 
 As long as nothing has been heard of a model, a few attempts go ahead as scouts: they bring the first headers.
 
-While plenty is left, headers are read in full only once in a while. Of the others only what is left is looked
-at; what their attempts took is summed up, and subtracted as if no header had told of it before anything else
-is made of what is known.
+While plenty is left, headers are read in full only once in a while, and the others are only compared. What
+their attempts took is summed up, and subtracted as if no header had told of it before anything else is made
+of what is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from turnout.providers.rate_limits import Now, RateLimits
 
-from .told import Told
+from .plenty import Plenty
+from .told import PLENTY, Sums, Told
 
 if TYPE_CHECKING:
     from .limiter import Reservation
@@ -31,9 +32,9 @@ class Listener:
     """What one model's provider tells of its allowances; who reserves, settles and releases tells it so."""
 
     __slots__ = (
-        "_answer_ahead", "_answer_heard", "_answer_taken", "_closed_until", "_prompt_ahead", "_prompt_heard",
-        "_prompt_taken", "_rate_limits", "_read_again_at", "_read_headers", "_requests_ahead",
-        "_requests_heard", "_requests_taken", "_scouts", "_told", "counts_tokens",
+        "_answer_ahead", "_closed_until", "_has_late", "_heard", "_plenty", "_prompt_ahead", "_rate_limits",
+        "_read_again_at", "_read_headers", "_requests_ahead", "_scouts", "_subtracted", "_told",
+        "counts_tokens",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -47,10 +48,10 @@ class Listener:
         self._closed_until = float("-inf")
         # reserved, and not in any header that was heard: requests, tokens of prompts, tokens of answers
         self._requests_ahead = self._prompt_ahead = self._answer_ahead = 0
-        # heard of, and not subtracted from what was told
-        self._requests_taken = self._prompt_taken = self._answer_taken = 0
-        # all that was ever heard of
-        self._requests_heard = self._prompt_heard = self._answer_heard = 0
+        self._heard: Sums = (0, 0, 0, 0, 0, 0)  # all that was ever heard of,
+        self._subtracted = self._heard  # and as much of it as has been subtracted from what was told
+        self._has_late = True  # whether any allowance counts answers when they have ended
+        self._plenty: Plenty | None = None  # None where nobody has looked, or too little is left
 
     @property
     def ahead(self) -> tuple[int, int, int]:
@@ -69,13 +70,16 @@ class Listener:
 
     def has_room(self, now: float, prompt: int, answer: int) -> bool:
         """Whether there is room by what is known, even if nothing has come back since the last look."""
+        requests = self._requests_ahead + 1
+        prompt += self._prompt_ahead
+        answer += self._answer_ahead
+        plenty = self._plenty
+        if plenty is not None and requests <= plenty.requests and prompt + answer <= plenty.tokens:
+            return True
         if self._scouts or now < self._closed_until:
             return False
-        requests = self._requests_ahead + self._requests_taken + 1
-        prompt += self._prompt_ahead + self._prompt_taken
-        answer += self._answer_ahead + self._answer_taken
-        for told in self._told.values():  # noqa: SIM110 - a generator would be twice as dear
-            if told.left < told.share(requests, prompt, answer):
+        for told in self._told.values():
+            if told.left - self._taken(told) < told.share(requests, prompt, answer):
                 return False
         return True
 
@@ -99,47 +103,75 @@ class Listener:
     def began(self, one: Reservation, now: float) -> None:
         """An attempt has a reservation."""
         one.started = now
-        one.was_heard = False
-        one.before = self._requests_heard, self._prompt_heard, self._answer_heard
+        one.heard_at = None
+        one.before = self._heard
         self._requests_ahead += 1
         self._prompt_ahead += one.prompt
         self._answer_ahead += one.answer
 
     def hear(
-        self, one: Reservation, now: float, headers: Mapping[str, str], clock: Now | None, *, closely: bool
-    ) -> None:
-        """Take note of what an answer's headers tell of what is left, `closely` where somebody waits."""
-        prompt, answer = one.counted
+        self,
+        one: Reservation,
+        now: float,
+        headers: Mapping[str, str],
+        clock: Now | None,
+        prompt: int,
+        answer: int,
+        *,
+        closely: bool,
+    ) -> bool:
+        """Take note of what an answer's headers tell of what is left, `closely` where somebody waits.
+
+        `prompt` and `answer` are the tokens that the attempt took, as far as is known. Whether they were read
+        in full.
+        """
         self._requests_ahead -= 1
         self._prompt_ahead -= one.prompt
-        if closely or now >= self._read_again_at or self._scouts or not self._glance(one, headers):
-            self._read(one, now, headers, clock)
-        self._requests_heard += 1
-        self._prompt_heard += prompt
-        self._answer_heard += answer
+        requests, prompts, answers, ended, tokens, tokens_ended = self._heard
+        heard = (
+            requests + 1, prompts + prompt, answers + answer, ended,
+            tokens + prompt + answer, tokens_ended + prompt,
+        )  # fmt: skip
+        if not closely and now < self._read_again_at:
+            plenty = self._plenty or self._look(now)
+            if plenty is not None and plenty.lasts(heard, headers):
+                self._heard = heard
+                return False
+        self._read(one, now, headers, clock, prompt, answer)
+        self._heard = self._subtracted = heard
+        return True
+
+    def ended(self, one: Reservation, answer: int) -> None:
+        """An answer that was heard of as a whole, with so many tokens, is at its end."""
+        self._answer_ahead -= one.answer
+        if self._has_late:
+            self._count_ended(answer)
 
     def settled(self, one: Reservation, now: float, prompt: int, answer: int) -> None:
-        """An attempt took so many tokens."""
+        """An attempt took so many tokens; of its answer no more was heard than that it began, if that."""
         self._answer_ahead -= one.answer
-        if not one.was_heard:
+        if one.heard_at is None:
             self._requests_ahead -= 1
             self._prompt_ahead -= one.prompt
-            self._requests_heard += 1
-            self._prompt_heard += prompt
-            self._answer_heard += answer
-            self._charge(now, prompt, answer)
+            requests, prompts, answers, ended, tokens, tokens_ended = self._heard
+            self._heard = (
+                requests + 1, prompts + prompt, answers + answer, ended + answer,
+                tokens + prompt + answer, tokens_ended + prompt + answer,
+            )  # fmt: skip
+            self._subtract(now)
             return
-        more_prompt, more_answer = prompt - one.counted[0], answer - one.counted[1]
+        self._plenty = None
+        more_prompt, more_answer = prompt - one.prompt, answer - one.answer
         for told in self._told.values():
-            if told.late:
-                told.charge(now, told.share(0, 0, answer))
-            elif (more_prompt or more_answer) and (by := told.share(0, more_prompt, more_answer)):
+            if not told.late and (by := told.share(0, more_prompt, more_answer)):
                 told.settle(now, one, one.heard_at, by)
+        if self._has_late:
+            self._count_ended(answer)
 
     def released(self, one: Reservation) -> None:
         """An attempt was not sent."""
         self._answer_ahead -= one.answer
-        if not one.was_heard:
+        if one.heard_at is None:
             self._requests_ahead -= 1
             self._prompt_ahead -= one.prompt
 
@@ -154,66 +186,62 @@ class Listener:
                 wait = max(wait, told.wait(now, amount, unheard))
         return wait if wait > 0.0 else 0.0
 
-    def _glance(self, one: Reservation, headers: Mapping[str, str]) -> bool:
-        """Whether each allowance has plenty left, by what is known and by its header, after an attempt.
+    def _count_ended(self, answer: int) -> None:
+        """Count an answer for those allowances that are told of it late."""
+        requests, prompts, answers, ended, tokens, tokens_ended = self._heard
+        self._heard = (requests, prompts, answers, ended + answer, tokens, tokens_ended + answer)
 
-        If so, no more is made of it than that what the attempt took is still to be subtracted.
-        """
-        if len(headers) != self._read_headers:
-            return False
-        requests = self._requests_taken + 1
-        prompt, answer = one.counted
-        prompt += self._prompt_taken
-        answer += self._answer_taken
-        try:
-            for name, told in self._told.items():
-                taken = told.share(requests, prompt, 0 if told.late else answer)
-                if not told.has_plenty(float(headers[name]), taken):
-                    return False
-        except (KeyError, ValueError):
-            return False
-        self._requests_taken, self._prompt_taken, self._answer_taken = requests, prompt, answer
-        return True
+    def _look(self, now: float) -> Plenty | None:
+        """How far plenty reaches, if so much is left of each allowance and nothing else is in the way."""
+        if self._scouts or now < self._closed_until:
+            return None
+        for told in self._told.values():
+            if told.left - self._taken(told) < told.limit * PLENTY:
+                return None
+        self._plenty = Plenty(self._told, self.left, self._heard, self._read_headers)
+        return self._plenty
 
     def _taken(self, told: Told) -> int:
         """What is still to be subtracted from an allowance."""
-        return told.share(self._requests_taken, self._prompt_taken, 0 if told.late else self._answer_taken)
+        place = told.place
+        return self._heard[place] - self._subtracted[place]
 
     def _subtract(self, now: float) -> None:
-        """Subtract what was heard of by a glance."""
-        if self._requests_taken:
+        """Subtract what was heard of and is not subtracted yet."""
+        self._plenty = None
+        if self._heard != self._subtracted:
             for told in self._told.values():
                 told.charge(now, self._taken(told))
-            self._requests_taken = self._prompt_taken = self._answer_taken = 0
+            self._subtracted = self._heard
 
-    def _read(self, one: Reservation, now: float, headers: Mapping[str, str], clock: Now | None) -> None:
+    def _read(
+        self,
+        one: Reservation,
+        now: float,
+        headers: Mapping[str, str],
+        clock: Now | None,
+        prompt: int,
+        answer: int,
+    ) -> None:
         """Take note of all that headers tell."""
         self._subtract(now)
-        prompt, answer = one.counted
         readings = self._rate_limits.read(headers, clock)
         for reading in readings:
             told = self._told.get(reading.name)
             if told is None:
                 told = self._told[reading.name] = Told(reading.name, reading.unit)
                 self.counts_tokens = self.counts_tokens or reading.unit != "requests"
+                self._has_late = self._has_late or told.late
             amount = told.share(1, prompt, 0 if told.late else answer)
-            told.hear(now, one, one.started, reading, amount, self._heard_since(one, told))
+            since = self._heard[told.place] - one.before[told.place]
+            told.hear(now, one, one.started, reading, amount, since)
         if len(readings) != len(self._told):
-            self._charge(now, prompt, answer, but={reading.name for reading in readings})
+            names = {reading.name for reading in readings}
+            for name, told in self._told.items():
+                if name not in names:
+                    told.charge(now, told.share(1, prompt, 0 if told.late else answer))
         if self._scouts:
             self._scouts = 0
             self.counts_tokens = any(told.unit != "requests" for told in self._told.values())
+            self._has_late = any(told.late for told in self._told.values())
         self._read_again_at, self._read_headers = now + _OFTEN, len(headers)
-
-    def _heard_since(self, one: Reservation, told: Told) -> int:
-        """What others took that were heard of since a reservation was made."""
-        requests, prompt, answer = one.before
-        return told.share(
-            self._requests_heard - requests, self._prompt_heard - prompt, self._answer_heard - answer
-        )
-
-    def _charge(self, now: float, prompt: int, answer: int, but: Container[str] = ()) -> None:
-        """Take an attempt from what was told, where no header tells what it took."""
-        for name, told in self._told.items():
-            if name not in but:
-                told.charge(now, told.share(1, prompt, answer))

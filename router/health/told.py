@@ -13,13 +13,22 @@ only be a bucket's; then what is left grows with the clock, at the pace that the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from turnout.providers.rate_limits import Reading, Unit
 
 _STEADY = 1.5  # seconds that a reset may move by rounding alone
 _PRECISE = 2.0  # seconds that a reset must be away for its pace to be believed
 _PERIOD = 60.0
-_PLENTY = 0.5  # of the whole allowance
+PLENTY = 0.5
+"""Of the whole allowance; nobody need look closer as long as so much is left."""
 _LATE = "anthropic-"  # where answers are counted as they are written; others count what is asked for
+
+Sums = tuple[int, int, int, int, int, int]
+"""What was heard of, as allowances count it, each by its `place`: requests, tokens of prompts, of answers, of
+those answers that have ended; prompts and answers, prompts and answers that have ended."""
+_PLACES: Mapping[Unit, int] = MappingProxyType({"requests": 0, "prompt": 1, "answer": 2, "tokens": 4})
 
 
 class Told:
@@ -27,7 +36,8 @@ class Told:
 
     __slots__ = (
         "_basis", "_charged", "_charged_at", "_counts_from", "_earliest", "_latest", "_pace",
-        "_refilled_at", "_since", "continuous", "heard", "late", "left", "limit", "resets_at", "unit",
+        "_refilled_at", "_since", "continuous", "heard", "late", "left", "limit", "place", "resets_at",
+        "unit",
     )  # fmt: skip
 
     def __init__(self, name: str, unit: Unit) -> None:
@@ -45,6 +55,8 @@ class Told:
         """Whether it comes back steadily, rather than all at once."""
         self.late = name.startswith(_LATE)
         """Whether answers are taken from it when they are done, and not when they are asked for."""
+        self.place = _PLACES[unit] + (self.late and unit in ("answer", "tokens"))
+        """Where `Sums` tell what it counts."""
         self._basis: object = None  # the request whose header `left` goes back to,
         self._counts_from = float("-inf")  # and since when others that were heard of are subtracted from it
         self._charged = 0.0  # what was taken that the reset which is expected knows nothing of
@@ -116,13 +128,6 @@ class Told:
         if self.left > remaining:
             self.left = remaining
             self._basis, self._counts_from = request, now
-
-    def has_plenty(self, remaining: float, taken: int) -> bool:
-        """Whether a header tells of no less than is known, and that is so much that nobody need look closer.
-
-        `taken` is what is not subtracted yet of what was heard of.
-        """
-        return self.limit * _PLENTY <= self.left - taken <= remaining
 
     def settle(self, now: float, request: object, heard_at: float, by: int) -> None:
         """A request that was heard of took so much more than was thought, or less."""

@@ -107,8 +107,7 @@ class _Held(Reservation):
         if self._slot is not None:
             now = self.clock.monotonic()
             prompt, answer = usage.prompt_tokens, usage.completion_tokens
-            self.heard(now, headers, self.clock.now, (prompt, answer))
-            self.settle(now, prompt, answer)
+            self.answered(now, headers, self.clock.now, prompt, answer)
             if self.estimated:
                 self.call.target.calibration.learn(self.estimated, prompt, answer)
         self._over()

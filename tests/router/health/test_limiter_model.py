@@ -83,14 +83,21 @@ class OneProvider(RuleBasedStateMachine):
             self.let_in.append(one)
             self.times.append((one.started, one.prompt + one.answer))
 
-    @rule(count=MANY, which=WHICH, whole=st.booleans())
-    def hear(self, count: int, which: int, whole: bool) -> None:
+    @rule(count=MANY, which=WHICH)
+    def hear(self, count: int, which: int) -> None:
         """The headers of answers come."""
         for one in taken(self.let_in, count, which):
-            took = (one.prompt, one.answer) if whole else None
-            one.reservation.heard(self.now, one.headers, None, took)
+            one.reservation.heard(self.now, one.headers)
             self.heard = True
             self.begun.append(one)
+
+    @rule(count=MANY, which=WHICH)
+    def answer(self, count: int, which: int) -> None:
+        """Answers come as a whole."""
+        for one in taken(self.let_in, count, which):
+            for _ in range(2):  # the second time it holds nothing
+                one.reservation.answered(self.now, one.headers, None, one.prompt, one.answer)
+            self.heard = True
 
     @rule(count=MANY, which=WHICH, known=st.booleans())
     def end(self, count: int, which: int, known: bool) -> None:
