@@ -14,6 +14,7 @@ _KEPT = 0.95  # how much of what is known stays with each answer
 _LONG_ONES = 8  # long prompts that have to be known before a window is judged by them
 _RARELY = 16  # once enough is known, one long prompt in so many is looked at
 _FIRST = 64  # answers that are all learned from
+_THEN = 8  # of those after them, one in so many
 _GUESS = 256  # tokens of an answer, as long as none is known
 _FORGET = 0.02  # how fast the lowest ratio comes back to the usual one
 _DOUBT = 2.0  # deviations that careful guesses are above the usual
@@ -24,12 +25,14 @@ class Calibration:
 
     __slots__ = (
         "_answer", "_answer_off", "_answers", "_careful", "_counted", "_estimated", "_long", "_lowest",
-        "_off", "_usual", "factor",
+        "_off", "answer", "factor",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.factor = 1.0
         """What an estimate is multiplied with."""
+        self.answer = _GUESS
+        """About how many tokens an answer will have that has no limit, rather too many than too few."""
         self._careful = 1.0  # the same, for guesses that should rather be too high than too low
         self._counted = self._estimated = 0.0
         self._off = 0.0  # how far single prompts are from the factor, as a share
@@ -38,15 +41,14 @@ class Calibration:
         self._answer = -1.0
         self._answer_off = 0.0
         self._answers = 0
-        self._usual = _GUESS  # an answer's tokens, rather too many than too few
 
     def learn(self, estimated: int, prompt: int, answer: int) -> None:
-        """Learn from the tokens that were counted: of each of the first answers, and later of one in four.
+        """Learn from the tokens that were counted: of each of the first answers, and later of one in eight.
 
         Nothing of long prompts, for of those whoever keeps account learns.
         """
-        self._answers += 1
-        if self._answers <= _FIRST or self._answers % 4 == 0:
+        self._answers = answers = self._answers + 1
+        if answers <= _FIRST or answers % _THEN == 0:
             self.answered(answer)
             if prompt < LONG:
                 self.observe(estimated, prompt)
@@ -75,15 +77,11 @@ class Calibration:
             away = tokens - self._answer
             self._answer += (1 - _KEPT) * away
             self._answer_off += (1 - _KEPT) * (abs(away) - self._answer_off)
-        self._usual = int(self._answer + _DOUBT * self._answer_off) + 1
+        self.answer = int(self._answer + _DOUBT * self._answer_off) + 1
 
     def prompt(self, estimated: int) -> int:
         """About how many tokens the target will count, rather too many than too few."""
         return int(estimated * self._careful) + 1
-
-    def answer(self) -> int:
-        """About how many tokens an answer will have that has no limit, rather too many than too few."""
-        return self._usual
 
     @property
     def least(self) -> float | None:

@@ -17,7 +17,7 @@ def test_nothing_is_known_at_first() -> None:
     assert calibration.factor == 1.0
     assert calibration.least is None
     assert calibration.prompt(100) == 101
-    assert calibration.answer() == 256
+    assert calibration.answer == 256
 
 
 def test_the_factor_follows_what_is_counted() -> None:
@@ -63,8 +63,21 @@ def test_guesses_are_rather_too_high() -> None:
     for number in range(200):
         calibration.answered(50 + number % 2 * 100)
         calibration.observe(100, 90 + number % 2 * 20)
-    assert 190 <= calibration.answer() <= 210
+    assert 190 <= calibration.answer <= 210
     assert 110 <= calibration.prompt(100) <= 125
+
+
+def test_once_enough_is_known_one_answer_in_eight_is_learned_from() -> None:
+    calibration = Calibration()
+    for _ in range(64):
+        calibration.learn(100, 100, 50)
+    known = calibration.factor, calibration.answer
+    for _ in range(7):
+        calibration.learn(100, 300, 500)
+        assert (calibration.factor, calibration.answer) == known
+    calibration.learn(100, 300, 500)
+    assert calibration.factor > known[0]
+    assert calibration.answer > known[1]
 
 
 def test_long_prompts_are_looked_at_until_enough_is_known() -> None:
