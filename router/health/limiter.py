@@ -72,8 +72,25 @@ class Reservation:
         """The same."""
         self._slot: Slot | None = None  # where it stands in the window; None as long as nothing is held
 
+    def take_at_once(self, now: float) -> bool:
+        """Take one request and the tokens, where there is room at a glance and nobody waits for it."""
+        limiter = self.limiter
+        if limiter is None:
+            return True
+        window, listener = limiter.window, limiter.listener
+        prompt, answer = self.prompt, self.answer
+        tokens = prompt + answer
+        if limiter.line.places or not window.has_room(tokens):
+            return False
+        if listener is not None:
+            if not listener.has_room(now, prompt, answer):
+                return False
+            listener.began(self, now)
+        self._slot = window.take(now, tokens)
+        return True
+
     def take(self, now: float) -> float:
-        """Take one request and the tokens, where there is room; else the seconds until there may be, not 0.
+        """The same, by a closer look and whoever waits: 0, or the seconds until there may be room.
 
         It may be worth looking again before: whoever settles or releases nudges the line.
         """
@@ -81,20 +98,14 @@ class Reservation:
         if limiter is None:
             return 0.0
         window, listener = limiter.window, limiter.listener
-        prompt, answer = self.prompt, self.answer
-        tokens = prompt + answer
-        if not window.has_room(tokens) or (
-            listener is not None and not listener.has_room(now, prompt, answer)
-        ):
-            wait = window.wait(now, tokens)
-            if listener is not None:
-                wait = max(wait, listener.wait(now, prompt, answer))
-            if wait > 0:
-                return wait
-        self._slot = window.take(now, tokens)
+        wait = window.wait(now, self.prompt + self.answer)
         if listener is not None:
-            listener.began(self, now)
-        return 0.0
+            wait = max(wait, listener.wait(now, self.prompt, self.answer))
+        if wait <= 0:
+            self._slot = window.take(now, self.prompt + self.answer)
+            if listener is not None:
+                listener.began(self, now)
+        return wait
 
     def soonest(self, now: float) -> float:
         """Seconds that have to be waited in any case, however little those take who are under way."""

@@ -40,7 +40,7 @@ class Turns:
 
         Whoever has taken a turn calls `over` once.
         """
-        if self._taken >= self.places or self._waiting:
+        if self._taken >= self.places:  # as long as anybody waits, all are taken: `over` hands them on
             return False
         self._taken += 1
         return True

@@ -48,7 +48,9 @@ def limits(books: Books) -> Layer:
             if limiter is None and turns is None:
                 return await inner(call)
             held = _Held(call, limiter, clock)
-            if not held.take_at_once(turns):
+            if turns is not None and turns.at_once():
+                held.turns = turns
+            if held.turns is not turns or not held.take_at_once(clock.monotonic()):
                 await _wait(books, held, turns)
             sent = call.journal.sent
             try:
@@ -90,27 +92,19 @@ class _Held(Reservation):
             self.estimated = estimated = prompt_tokens(request)
             prompt = planned.calibration.prompt(estimated)
             most = answer_limit(request, planned.target.overrides)
-            answer = planned.calibration.answer() if most is None else most
+            answer = planned.calibration.answer if most is None else most
         Reservation.__init__(self, limiter, prompt, answer)
-
-    def take_at_once(self, turns: Turns | None) -> bool:
-        """Take all that is needed, where it is there and nobody waits for it."""
-        if turns is not None:
-            if not turns.at_once():
-                return False
-            self.turns = turns
-        limiter = self.limiter
-        return limiter is None or (not limiter.line.places and not self.take(self.clock.monotonic()))
 
     def used(self, usage: Usage, headers: Mapping[str, str]) -> None:
         """An answer is there as a whole, and took so much."""
-        if self._slot is not None:
-            now = self.clock.monotonic()
-            prompt, answer = usage.prompt_tokens, usage.completion_tokens
-            self.answered(now, headers, self.clock.now, prompt, answer)
-            if self.estimated:
-                self.call.target.calibration.learn(self.estimated, prompt, answer)
-        self._over()
+        clock, turns = self.clock, self.turns
+        prompt, answer = usage.prompt_tokens, usage.completion_tokens
+        self.answered(clock.monotonic(), headers, clock.now, prompt, answer)
+        if self.estimated:
+            self.call.target.calibration.learn(self.estimated, prompt, answer)
+        if turns is not None:
+            self.turns = None
+            turns.over()
 
     def begun(self, headers: Mapping[str, str]) -> None:
         """An answer has begun."""

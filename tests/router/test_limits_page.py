@@ -63,7 +63,7 @@ async def test_a_call_that_finds_no_room_goes_on() -> None:
             assert limits.limiter is not None
             now = router._clock.monotonic()
             all_of_it = Reservation(limits.limiter, 60_000)
-            assert all_of_it.take(now) == 0
+            assert all_of_it.take_at_once(now) or not all_of_it.take(now)
             all_of_it.settle(now)
             with anyio.fail_after(3):
                 reply = await router.complete(model="assistant", messages=HELLO)

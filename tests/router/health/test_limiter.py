@@ -21,14 +21,17 @@ def headers(
 
 def taken(limiter: Limiter, now: float, prompt: int = 100, answer: int = 0) -> Reservation:
     one = Reservation(limiter, prompt, answer)
-    seconds = one.take(now)
-    assert seconds == 0, f"{seconds} s to wait"
+    if not one.take_at_once(now):
+        seconds = one.take(now)
+        assert seconds == 0, f"{seconds} s to wait"
     return one
 
 
 def wait(limiter: Limiter, now: float, prompt: int = 100, answer: int = 0) -> float:
     """Seconds that somebody would have to wait; there is no room for certain."""
-    seconds = Reservation(limiter, prompt, answer).take(now)
+    one = Reservation(limiter, prompt, answer)
+    assert not one.take_at_once(now)
+    seconds = one.take(now)
     assert seconds > 0
     return seconds
 
@@ -184,6 +187,25 @@ def test_tokens_are_counted_from_when_they_are_told() -> None:
     three = taken(limiter, 102.0)
     three.heard(102.0, headers(2900))  # and not a word of requests this time
     assert left(limiter)["x-ratelimit-remaining-requests"] == 57
+
+
+def test_nobody_overtakes_those_who_wait() -> None:
+    limiter = Limiter(Limits(requests_per_minute=10, adaptive=False))
+    place = limiter.line.join()
+    one = Reservation(limiter, 1, 1)
+    assert not one.take_at_once(100.0)
+    assert one.take(100.0) == 0  # for the first of them
+    place.leave()
+    assert Reservation(limiter, 1, 1).take_at_once(100.0)
+
+
+def test_where_nothing_is_limited_there_is_always_room() -> None:
+    one = Reservation(None, 10**9, 0)
+    assert one.take_at_once(100.0)
+    assert (one.take(100.0), one.soonest(100.0)) == (0, 0)
+    one.heard(100.0, {})
+    one.settle(100.0)
+    one.release(100.0)
 
 
 def test_models_share_their_providers_numbers() -> None:

@@ -64,7 +64,7 @@ class OneProvider(RuleBasedStateMachine):
         """As many attempts begin as may; each takes at most what was reserved for it."""
         for _ in range(count):
             wanted = Reservation(self.limiter, prompt, answer + more)
-            seconds = wanted.take(self.now)
+            seconds = 0.0 if wanted.take_at_once(self.now) else wanted.take(self.now)
             if seconds:
                 assert 0 < seconds >= wanted.soonest(self.now)
                 wanted.release(self.now)  # it holds nothing that could come back
@@ -131,7 +131,7 @@ class OneProvider(RuleBasedStateMachine):
         """Whoever waits as long as the limiter says finds room, where nobody else is under way."""
         for _ in range(12):
             wanted = Reservation(self.limiter, 30, 30)
-            seconds = wanted.take(self.now)
+            seconds = 0.0 if wanted.take_at_once(self.now) else wanted.take(self.now)
             if not seconds:
                 wanted.release(self.now)
                 return
