@@ -136,9 +136,9 @@ class Reservation:
         limiter.window.settle(now, slot, self.prompt + self.answer, prompt + answer)
         listener, line = limiter.listener, limiter.line
         if listener is not None:
+            listener.ended(self, answer)
             if listener.hear(self, now, headers, clock, prompt, answer, closely=bool(line.places)):
                 limiter.note_counts(listener)
-            listener.ended(self, answer)
         if line.places:
             line.nudge()
 

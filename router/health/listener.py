@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from turnout.providers.rate_limits import Now, RateLimits
 
 from .plenty import Plenty
-from .told import PLENTY, Sums, Told
+from .told import Sums, Told
 
 if TYPE_CHECKING:
     from .limiter import Reservation
@@ -51,7 +51,7 @@ class Listener:
         self._heard: Sums = (0, 0, 0, 0, 0, 0)  # all that was ever heard of,
         self._subtracted = self._heard  # and as much of it as has been subtracted from what was told
         self._has_late = True  # whether any allowance counts answers when they have ended
-        self._plenty: Plenty | None = None  # None where nobody has looked, or too little is left
+        self._plenty: Plenty | None = None  # None where nobody has looked, or there is none
 
     @property
     def ahead(self) -> tuple[int, int, int]:
@@ -73,7 +73,7 @@ class Listener:
         requests = self._requests_ahead + 1
         prompt += self._prompt_ahead
         answer += self._answer_ahead
-        plenty = self._plenty
+        plenty = self._plenty or self._look(now)
         if plenty is not None and requests <= plenty.requests and prompt + answer <= plenty.tokens:
             return True
         if self._scouts or now < self._closed_until:
@@ -142,7 +142,7 @@ class Listener:
         return True
 
     def ended(self, one: Reservation, answer: int) -> None:
-        """An answer that was heard of as a whole, with so many tokens, is at its end."""
+        """An answer with so many tokens is there as a whole, and will be heard of next."""
         self._answer_ahead -= one.answer
         if self._has_late:
             self._count_ended(answer)
@@ -192,13 +192,9 @@ class Listener:
         self._heard = (requests, prompts, answers, ended + answer, tokens, tokens_ended + answer)
 
     def _look(self, now: float) -> Plenty | None:
-        """How far plenty reaches, if so much is left of each allowance and nothing else is in the way."""
-        if self._scouts or now < self._closed_until:
-            return None
-        for told in self._told.values():
-            if told.left - self._taken(told) < told.limit * PLENTY:
-                return None
-        self._plenty = Plenty(self._told, self.left, self._heard, self._read_headers)
+        """See whether there is plenty; None where there is not, or where something else is in the way."""
+        if not self._scouts and now >= self._closed_until:
+            self._plenty = Plenty.found(self._told, self._heard, self._subtracted, self._read_headers)
         return self._plenty
 
     def _taken(self, told: Told) -> int:

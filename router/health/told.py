@@ -21,8 +21,6 @@ from turnout.providers.rate_limits import Reading, Unit
 _STEADY = 1.5  # seconds that a reset may move by rounding alone
 _PRECISE = 2.0  # seconds that a reset must be away for its pace to be believed
 _PERIOD = 60.0
-PLENTY = 0.5
-"""Of the whole allowance; nobody need look closer as long as so much is left."""
 _LATE = "anthropic-"  # where answers are counted as they are written; others count what is asked for
 
 Sums = tuple[int, int, int, int, int, int]

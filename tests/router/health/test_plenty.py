@@ -78,8 +78,10 @@ def test_a_closer_look_finds_room_as_well(
             if begun and what == "end":
                 begun.pop().settle(now, prompt, answer)
         if listener.has_room(now, *asked):
-            listener._plenty = None
-            assert listener.has_room(now, *asked)
+            assert limiter.soonest(now, *asked) == 0
+            ahead = [sum(pair) for pair in zip(listener.ahead, (1, *asked), strict=True)]
+            for name, known in listener._told.items():
+                assert left(limiter)[name] >= known.share(*ahead)
 
 
 def test_answers_that_are_counted_late_are_counted_once() -> None:
