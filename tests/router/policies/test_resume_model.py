@@ -53,6 +53,7 @@ class Scripted:
     def __init__(self, call: Call, text: str, sizes: list[int], breaks: bool) -> None:
         self.target: PlannedTarget = call.target
         self.adaptations: tuple[Adaptation, ...] = ()
+        self.began_at = 0.0
         self.first_token_at: float | None = 0.0
         self.usage: Usage | None = None
         self.end: End | None = None
