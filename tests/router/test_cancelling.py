@@ -39,7 +39,7 @@ SCARCE = Reply(
     headers={
         "x-ratelimit-limit-requests": "5",
         "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-requests": "60ms",
+        "x-ratelimit-reset-requests": "500ms",
     }
 )
 SILENT = Reply(latency=30)
