@@ -97,14 +97,12 @@ class _Held(Reservation):
 
     def used(self, usage: Usage, headers: Mapping[str, str]) -> None:
         """An answer is there as a whole, and took so much."""
-        clock, turns = self.clock, self.turns
+        clock = self.clock
         prompt, answer = usage.prompt_tokens, usage.completion_tokens
         self.answered(clock.monotonic(), headers, clock.now, prompt, answer)
         if self.estimated:
             self.call.target.calibration.learn(self.estimated, prompt, answer)
-        if turns is not None:
-            self.turns = None
-            turns.over()
+        self._over()
 
     def begun(self, headers: Mapping[str, str]) -> None:
         """An answer has begun."""
