@@ -33,10 +33,11 @@ class Recall:
 
     __slots__ = ("is_recalled", "waits_in")
 
-    is_recalled: bool
-    """Whether it was."""
-    waits_in: Wait | None
-    """Where the run waits, or did last."""
+    def __init__(self) -> None:
+        self.is_recalled = False
+        """Whether it was."""
+        self.waits_in: Wait | None = None
+        """Where the run waits, or did last."""
 
     def recall(self) -> None:
         """Call the run off."""

@@ -194,7 +194,6 @@ class Stage:
 
     async def _by_recall(self, at: int) -> bool:
         recall = Recall()
-        recall.is_recalled, recall.waits_in = False, None
         make = self.router._call
 
         def recallable(*args: Any, **more: Any) -> Any:

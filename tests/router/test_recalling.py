@@ -10,12 +10,6 @@ from turnout.recalling import Recall, RecalledError, waiting
 pytestmark = pytest.mark.anyio
 
 
-def new() -> Recall:
-    recall = Recall()
-    recall.is_recalled, recall.waits_in = False, None
-    return recall
-
-
 class Wait:
     """A wait that knows how to end itself."""
 
@@ -31,7 +25,7 @@ async def recalled_after(recall: Recall, seconds: float) -> None:
 
 
 async def test_a_wait_is_ended() -> None:
-    recall = new()
+    recall = Recall()
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(recalled_after, recall, 0.01)
@@ -42,7 +36,7 @@ async def test_a_wait_is_ended() -> None:
 
 
 async def test_a_run_that_was_called_off_waits_no_more() -> None:
-    recall = new()
+    recall = Recall()
     recall.recall()
     with pytest.raises(RecalledError):
         with waiting(recall):
@@ -53,7 +47,7 @@ async def test_a_run_that_was_called_off_waits_no_more() -> None:
 
 async def test_what_has_come_in_the_same_moment_is_not_lost() -> None:
     """Only the next wait ends."""
-    recall = new()
+    recall = Recall()
     with waiting(recall):
         recall.recall()
         found = "a value"
@@ -64,7 +58,7 @@ async def test_what_has_come_in_the_same_moment_is_not_lost() -> None:
 
 
 async def test_the_wait_that_goes_on_is_the_one_that_is_told() -> None:
-    recall, outer = new(), Wait()
+    recall, outer = Recall(), Wait()
     recall.waits(outer)
     with waiting(recall):
         await anyio.lowlevel.checkpoint()
@@ -73,7 +67,7 @@ async def test_the_wait_that_goes_on_is_the_one_that_is_told() -> None:
 
 
 async def test_who_gives_up_is_not_called_off() -> None:
-    recall = new()
+    recall = Recall()
     with anyio.move_on_after(0.01) as scope:
         with waiting(recall):
             await anyio.sleep(30)
@@ -82,7 +76,7 @@ async def test_who_gives_up_is_not_called_off() -> None:
 
 
 async def test_what_is_shielded_ends_first() -> None:
-    recall, ended = new(), False
+    recall, ended = Recall(), False
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recalled_after, recall, 0.01)
         with pytest.raises(RecalledError):
@@ -95,7 +89,7 @@ async def test_what_is_shielded_ends_first() -> None:
 
 
 async def test_a_failure_is_the_waits_own() -> None:
-    recall = new()
+    recall = Recall()
     with pytest.raises(ZeroDivisionError):
         with waiting(recall):
             raise ZeroDivisionError

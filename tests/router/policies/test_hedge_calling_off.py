@@ -10,9 +10,12 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.abc import ByteStream
+from file_server import serving
 from raw_server import SILENCE, raw_server, says
 
-from turnout import Router
+from turnout import RateLimitError, Router
+from turnout.fetching import Fetcher
 from turnout.testing import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -134,4 +137,40 @@ async def test_a_connection_that_is_being_made_is_called_off() -> None:
             with anyio.fail_after(0.1):
                 await silent.until(lambda server: not server.open)
         attempts = sorted((one.target, one.outcome) for one in router.ledger)
+    assert attempts == [("a/slow", "cancelled"), ("b/fast", "ok")]
+
+
+async def test_a_last_hope_that_waits_for_its_gate_is_called_off() -> None:
+    """The first target fails while the hedge is on its way, and the only other one has asked for patience."""
+    scripts = {
+        "failing": [Reply(status=500, latency=0.06)],
+        "limited": [Reply(status=429, headers={"retry-after": "20"})],
+        "fast": [Reply(latency=0.3)],
+    }
+    async with Simulator(scripts) as simulator:
+        settings = settings_for(simulator.url, Place(route={"chain": ["a/failing", "a/limited", "b/fast"]}))
+        settings["defaults"] = {"breaker": True, "retry": {"attempts": 1}}
+        async with Router(settings, env={}) as router:
+            with pytest.raises(RateLimitError):
+                await router.complete(model="a/limited", messages=HELLO)
+            with anyio.fail_after(5):
+                assert await ask(router, streaming=False) == "b"
+        attempts = sorted((one.target, one.outcome) for one in router.ledger if one.route == "r")
+    assert attempts == [("a/failing", "failed"), ("a/limited", "rejected"), ("b/fast", "ok")]
+
+
+async def test_an_image_that_is_being_fetched_is_called_off() -> None:
+    async def silent(_: ByteStream) -> None:
+        await anyio.sleep(LONG)
+
+    quirks = {"unsupported": ["messages.image_url.remote"]}
+    place = Place(settings={"fetch_media": True, "quirks": quirks})
+    async with Simulator() as simulator, serving({"/it": silent}) as files:
+        async with Router(settings_for(simulator.url, place), env={}) as router:
+            router._snapshot.wire._fetcher = Fetcher(router._transport, allowed=lambda one: one.is_loopback)
+            picture = {"type": "image_url", "image_url": {"url": f"{files.url}/it"}}
+            with anyio.fail_after(5):
+                reply = await router.complete(model="r", messages=[{"role": "user", "content": [picture]}])
+        attempts = sorted((one.target, one.outcome) for one in router.ledger)
+    assert (reply.provider, files.paths) == ("b", ["/it"])
     assert attempts == [("a/slow", "cancelled"), ("b/fast", "ok")]
